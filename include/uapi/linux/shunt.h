@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
+/* Do not edit directly, auto-generated from: */
+/*	include/shunt.yaml */
+/* YNL-GEN uapi header */
+
+#ifndef _UAPI_LINUX_SHUNT_H
+#define _UAPI_LINUX_SHUNT_H
+
+#define SHUNT_FAMILY_NAME	"shunt"
+#define SHUNT_FAMILY_VERSION	1
+
+#define SHUNT_NAME_MAX		31
+#define SHUNT_SCHEDULER_MAX	15
+#define SHUNT_WEIGHT_MAX	65535
+
+/**
+ * enum shunt_mode - How packets reach a server.
+ * @SHUNT_MODE_DSR: The destination MAC is rewritten; the server answers the
+ *   client itself.
+ * @SHUNT_MODE_NAT: The destination address and port are rewritten; answers
+ *   come back through the director.
+ */
+enum shunt_mode {
+	SHUNT_MODE_DSR,
+	SHUNT_MODE_NAT,
+};
+
+/**
+ * enum shunt_server_state - Whether a server can be given packets.
+ * @SHUNT_SERVER_STATE_UP: The server takes connections as its weight says.
+ * @SHUNT_SERVER_STATE_UNREACHABLE: DSR only: no neighbour answers at the
+ *   server's address, or it is no longer on a link of the director. It gets no
+ *   new connection while another server can take it.
+ */
+enum shunt_server_state {
+	SHUNT_SERVER_STATE_UP,
+	SHUNT_SERVER_STATE_UNREACHABLE,
+};
+
+/**
+ * enum shunt_conn_state - What the packets seen so far say of a connection.
+ * @SHUNT_CONN_STATE_SYN: TCP, the client's SYN was seen and no ACK of the
+ *   client's yet.
+ * @SHUNT_CONN_STATE_ESTABLISHED: TCP, the client acknowledged the server's
+ *   answer.
+ * @SHUNT_CONN_STATE_CLOSING: TCP, a FIN was seen from either side.
+ * @SHUNT_CONN_STATE_CLOSED: TCP, a RST was seen, or a FIN from both sides.
+ * @SHUNT_CONN_STATE_ONE_WAY: UDP, no answer was seen. Answers of a DSR server
+ *   never are.
+ * @SHUNT_CONN_STATE_ANSWERED: UDP in NAT, packets were seen in both
+ *   directions.
+ */
+enum shunt_conn_state {
+	SHUNT_CONN_STATE_SYN,
+	SHUNT_CONN_STATE_ESTABLISHED,
+	SHUNT_CONN_STATE_CLOSING,
+	SHUNT_CONN_STATE_CLOSED,
+	SHUNT_CONN_STATE_ONE_WAY,
+	SHUNT_CONN_STATE_ANSWERED,
+};
+
+enum {
+	SHUNT_A_STATS_PAD = 1,
+	SHUNT_A_STATS_CONNECTIONS,
+	SHUNT_A_STATS_TOTAL_CONNECTIONS,
+	SHUNT_A_STATS_PACKETS,
+	SHUNT_A_STATS_BYTES,
+	SHUNT_A_STATS_RETURN_PACKETS,
+	SHUNT_A_STATS_RETURN_BYTES,
+
+	__SHUNT_A_STATS_MAX,
+	SHUNT_A_STATS_MAX = (__SHUNT_A_STATS_MAX - 1)
+};
+
+enum {
+	SHUNT_A_SERVICE_NAME = 1,
+	SHUNT_A_SERVICE_PROTOCOL,
+	SHUNT_A_SERVICE_ADDRESS,
+	SHUNT_A_SERVICE_PORT,
+	SHUNT_A_SERVICE_SCHEDULER,
+	SHUNT_A_SERVICE_MODE,
+	SHUNT_A_SERVICE_STATS,
+
+	__SHUNT_A_SERVICE_MAX,
+	SHUNT_A_SERVICE_MAX = (__SHUNT_A_SERVICE_MAX - 1)
+};
+
+enum {
+	SHUNT_A_SERVER_SERVICE = 1,
+	SHUNT_A_SERVER_ADDRESS,
+	SHUNT_A_SERVER_PORT,
+	SHUNT_A_SERVER_MODE,
+	SHUNT_A_SERVER_WEIGHT,
+	SHUNT_A_SERVER_STATE,
+	SHUNT_A_SERVER_STATS,
+
+	__SHUNT_A_SERVER_MAX,
+	SHUNT_A_SERVER_MAX = (__SHUNT_A_SERVER_MAX - 1)
+};
+
+enum {
+	SHUNT_A_CONN_SERVICE = 1,
+	SHUNT_A_CONN_PROTOCOL,
+	SHUNT_A_CONN_CLIENT,
+	SHUNT_A_CONN_CLIENT_PORT,
+	SHUNT_A_CONN_ADDRESS,
+	SHUNT_A_CONN_PORT,
+	SHUNT_A_CONN_SERVER,
+	SHUNT_A_CONN_SERVER_PORT,
+	SHUNT_A_CONN_MODE,
+	SHUNT_A_CONN_STATE,
+	SHUNT_A_CONN_EXPIRES,
+
+	__SHUNT_A_CONN_MAX,
+	SHUNT_A_CONN_MAX = (__SHUNT_A_CONN_MAX - 1)
+};
+
+enum {
+	SHUNT_A_DROP_PAD = 1,
+	SHUNT_A_DROP_REASON,
+	SHUNT_A_DROP_COUNT,
+	SHUNT_A_DROP_MEANING,
+
+	__SHUNT_A_DROP_MAX,
+	SHUNT_A_DROP_MAX = (__SHUNT_A_DROP_MAX - 1)
+};
+
+enum {
+	SHUNT_A_STATUS_PAD = 1,
+	SHUNT_A_STATUS_VERSION,
+	SHUNT_A_STATUS_SERVICES,
+	SHUNT_A_STATUS_SERVERS,
+	SHUNT_A_STATUS_CONNECTIONS,
+	SHUNT_A_STATUS_BUCKETS,
+	SHUNT_A_STATUS_HOOKED,
+	SHUNT_A_STATUS_SCHEDULERS,
+
+	__SHUNT_A_STATUS_MAX,
+	SHUNT_A_STATUS_MAX = (__SHUNT_A_STATUS_MAX - 1)
+};
+
+enum {
+	SHUNT_CMD_SERVICE_ADD = 1,
+	SHUNT_CMD_SERVICE_SET,
+	SHUNT_CMD_SERVICE_DEL,
+	SHUNT_CMD_SERVICE_GET,
+	SHUNT_CMD_SERVER_ADD,
+	SHUNT_CMD_SERVER_SET,
+	SHUNT_CMD_SERVER_DEL,
+	SHUNT_CMD_SERVER_GET,
+	SHUNT_CMD_CONN_GET,
+	SHUNT_CMD_DROP_GET,
+	SHUNT_CMD_STATUS_GET,
+	SHUNT_CMD_FLUSH,
+
+	__SHUNT_CMD_MAX,
+	SHUNT_CMD_MAX = (__SHUNT_CMD_MAX - 1)
+};
+
+#endif /* _UAPI_LINUX_SHUNT_H */

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause)
+/* Do not edit directly, auto-generated from: */
+/*	include/shunt.yaml */
+/* YNL-GEN kernel source */
+
+#include <net/netlink.h>
+#include <net/genetlink.h>
+
+#include "netlink_gen.h"
+
+#include <uapi/linux/shunt.h>
+
+/* Integer value ranges */
+static const struct netlink_range_validation shunt_a_server_weight_range = {
+	.max	= SHUNT_WEIGHT_MAX,
+};
+
+/* SHUNT_CMD_SERVICE_ADD - do */
+static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_MODE + 1] = {
+	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVICE_PROTOCOL] = { .type = NLA_U8, },
+	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_SERVICE_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
+	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+/* SHUNT_CMD_SERVICE_SET - do */
+static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_MODE + 1] = {
+	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
+	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+/* SHUNT_CMD_SERVICE_DEL - do */
+static const struct nla_policy shunt_service_del_nl_policy[SHUNT_A_SERVICE_NAME + 1] = {
+	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+};
+
+/* SHUNT_CMD_SERVICE_GET - dump */
+static const struct nla_policy shunt_service_get_nl_policy[SHUNT_A_SERVICE_NAME + 1] = {
+	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+};
+
+/* SHUNT_CMD_SERVER_ADD - do */
+static const struct nla_policy shunt_server_add_nl_policy[SHUNT_A_SERVER_WEIGHT + 1] = {
+	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVER_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_SERVER_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_SERVER_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVER_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_weight_range),
+};
+
+/* SHUNT_CMD_SERVER_SET - do */
+static const struct nla_policy shunt_server_set_nl_policy[SHUNT_A_SERVER_WEIGHT + 1] = {
+	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVER_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_SERVER_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_SERVER_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVER_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_weight_range),
+};
+
+/* SHUNT_CMD_SERVER_DEL - do */
+static const struct nla_policy shunt_server_del_nl_policy[SHUNT_A_SERVER_PORT + 1] = {
+	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVER_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_SERVER_PORT] = { .type = NLA_U16, },
+};
+
+/* SHUNT_CMD_SERVER_GET - dump */
+static const struct nla_policy shunt_server_get_nl_policy[SHUNT_A_SERVER_SERVICE + 1] = {
+	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+};
+
+/* SHUNT_CMD_CONN_GET - dump */
+static const struct nla_policy shunt_conn_get_nl_policy[SHUNT_A_CONN_SERVER_PORT + 1] = {
+	[SHUNT_A_CONN_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_CONN_CLIENT] = { .type = NLA_BINARY, },
+	[SHUNT_A_CONN_CLIENT_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_CONN_SERVER] = { .type = NLA_BINARY, },
+	[SHUNT_A_CONN_SERVER_PORT] = { .type = NLA_U16, },
+};
+
+/* Ops table for shunt */
+static const struct genl_split_ops shunt_nl_ops[] = {
+	{
+		.cmd		= SHUNT_CMD_SERVICE_ADD,
+		.doit		= shunt_nl_service_add_doit,
+		.policy		= shunt_service_add_nl_policy,
+		.maxattr	= SHUNT_A_SERVICE_MODE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVICE_SET,
+		.doit		= shunt_nl_service_set_doit,
+		.policy		= shunt_service_set_nl_policy,
+		.maxattr	= SHUNT_A_SERVICE_MODE,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVICE_DEL,
+		.doit		= shunt_nl_service_del_doit,
+		.policy		= shunt_service_del_nl_policy,
+		.maxattr	= SHUNT_A_SERVICE_NAME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVICE_GET,
+		.dumpit		= shunt_nl_service_get_dumpit,
+		.policy		= shunt_service_get_nl_policy,
+		.maxattr	= SHUNT_A_SERVICE_NAME,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVER_ADD,
+		.doit		= shunt_nl_server_add_doit,
+		.policy		= shunt_server_add_nl_policy,
+		.maxattr	= SHUNT_A_SERVER_WEIGHT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVER_SET,
+		.doit		= shunt_nl_server_set_doit,
+		.policy		= shunt_server_set_nl_policy,
+		.maxattr	= SHUNT_A_SERVER_WEIGHT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVER_DEL,
+		.doit		= shunt_nl_server_del_doit,
+		.policy		= shunt_server_del_nl_policy,
+		.maxattr	= SHUNT_A_SERVER_PORT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVER_GET,
+		.dumpit		= shunt_nl_server_get_dumpit,
+		.policy		= shunt_server_get_nl_policy,
+		.maxattr	= SHUNT_A_SERVER_SERVICE,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SHUNT_CMD_CONN_GET,
+		.dumpit		= shunt_nl_conn_get_dumpit,
+		.policy		= shunt_conn_get_nl_policy,
+		.maxattr	= SHUNT_A_CONN_SERVER_PORT,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd	= SHUNT_CMD_DROP_GET,
+		.dumpit	= shunt_nl_drop_get_dumpit,
+		.flags	= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd	= SHUNT_CMD_STATUS_GET,
+		.doit	= shunt_nl_status_get_doit,
+		.flags	= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd	= SHUNT_CMD_FLUSH,
+		.doit	= shunt_nl_flush_doit,
+		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+};
+
+struct genl_family shunt_nl_family __ro_after_init = {
+	.name		= SHUNT_FAMILY_NAME,
+	.version	= SHUNT_FAMILY_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.split_ops	= shunt_nl_ops,
+	.n_split_ops	= ARRAY_SIZE(shunt_nl_ops),
+};
