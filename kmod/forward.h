@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A packet's way through the module, from parsed to sent. */
+#ifndef SHUNT_FORWARD_H
+#define SHUNT_FORWARD_H
+
+#include "conn.h"
+#include "packet.h"
+#include "stats.h"
+
+enum shunt_verdict {
+	SHUNT_PASS,	/* not a service's: untouched */
+	SHUNT_TAKEN,	/* the skb is no longer the caller's */
+	SHUNT_DROP,	/* counted; the caller frees the skb */
+	SHUNT_REJECT,	/* counted; the caller tells the sender and frees the skb */
+};
+
+/*
+ * Decides and forwards. pkt->sn, pkt->skb and pkt->local are set. Under RCU
+ * with bottom halves off. May reallocate skb data.
+ */
+enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family);
+
+/*
+ * How a mode sends. Each returns SHUNT_FORWARDED, or the reason why it did not.
+ * pkt->skb is NULL afterwards if the skb was used up, which it may be in both
+ * cases; otherwise it is unchanged. May reallocate skb data. Under RCU with
+ * bottom halves off.
+ */
+struct shunt_mode_ops {
+	/* A packet of the connection. */
+	enum shunt_reason (*send)(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				  enum shunt_dir dir);
+	/* An ICMP error about one, on its way to the side dir leads to. */
+	enum shunt_reason (*send_error)(struct shunt_packet *pkt, const struct shunt_conn *conn,
+					enum shunt_dir dir);
+};
+
+extern const struct shunt_mode_ops shunt_dsr_ops;
+extern const struct shunt_mode_ops shunt_nat_ops;
+
+/*
+ * The checks every router makes: that the packet may take one more hop, and
+ * fits the way out. Tells the sender by ICMP if not. May set the skb's dst.
+ */
+enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu);
+
+/* Takes the hop off. The IP header is writable. */
+void shunt_forward_hop(struct shunt_packet *pkt);
+
+#endif

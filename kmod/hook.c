@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The door: what netfilter hands in and what it gets back. Nothing else in the
+ * module knows netfilter.
+ *
+ * PRE_ROUTING sees what arrives, before conntrack (-200), so that balanced
+ * packets cost no conntrack entry, and after the raw table (-300), so that what
+ * an operator drops there stays dropped. LOCAL_OUT sees the requests of
+ * programs on the director, and answers of servers on it.
+ */
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/netfilter/ipv4/nf_reject.h>
+#include <net/netfilter/ipv6/nf_reject.h>
+
+#include "forward.h"
+#include "hook.h"
+#include "net.h"
+
+enum {
+	HOOK_PRIORITY = -250,
+};
+
+/* A closed port's answer: RST to TCP, port unreachable to UDP. */
+static void reject(const struct shunt_packet *pkt, const struct nf_hook_state *state)
+{
+	bool tcp = pkt->tuple.protocol == IPPROTO_TCP;
+
+	if (pkt->tuple.family == NFPROTO_IPV4) {
+		if (tcp)
+			nf_send_reset(state->net, state->sk, pkt->skb, state->hook);
+		else
+			nf_send_unreach(pkt->skb, ICMP_PORT_UNREACH, state->hook);
+	} else {
+		if (tcp)
+			nf_send_reset6(state->net, state->sk, pkt->skb, state->hook);
+		else
+			nf_send_unreach6(state->net, pkt->skb, ICMPV6_PORT_UNREACH, state->hook);
+	}
+}
+
+static unsigned int receive(struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct shunt_packet pkt = {
+		.sn = shunt_net(state->net),
+		.skb = skb,
+		.local = state->hook == NF_INET_LOCAL_OUT,
+	};
+
+	switch (shunt_forward(&pkt, state->pf)) {
+	case SHUNT_PASS:
+		return NF_ACCEPT;
+	case SHUNT_TAKEN:
+		return NF_STOLEN;
+	case SHUNT_REJECT:
+		reject(&pkt, state);
+		fallthrough;
+	default:
+		return NF_DROP;
+	}
+}
+
+static unsigned int on_pre_routing(void *priv, struct sk_buff *skb,
+				   const struct nf_hook_state *state)
+{
+	return receive(skb, state);
+}
+
+/* Comes from processes, too, with bottom halves on. */
+static unsigned int on_local_out(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	local_bh_disable();
+	verdict = receive(skb, state);
+	local_bh_enable();
+	return verdict;
+}
+
+static const struct nf_hook_ops ops[] = {
+	{
+		.hook = on_pre_routing,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_PRE_ROUTING,
+		.priority = HOOK_PRIORITY,
+	},
+	{
+		.hook = on_local_out,
+		.pf = NFPROTO_IPV4,
+		.hooknum = NF_INET_LOCAL_OUT,
+		.priority = HOOK_PRIORITY,
+	},
+	{
+		.hook = on_pre_routing,
+		.pf = NFPROTO_IPV6,
+		.hooknum = NF_INET_PRE_ROUTING,
+		.priority = HOOK_PRIORITY,
+	},
+	{
+		.hook = on_local_out,
+		.pf = NFPROTO_IPV6,
+		.hooknum = NF_INET_LOCAL_OUT,
+		.priority = HOOK_PRIORITY,
+	},
+};
+
+int shunt_hook_register(struct net *net)
+{
+	return nf_register_net_hooks(net, ops, ARRAY_SIZE(ops));
+}
+
+void shunt_hook_unregister(struct net *net)
+{
+	nf_unregister_net_hooks(net, ops, ARRAY_SIZE(ops));
+}

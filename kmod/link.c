@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Keeps the L2 header of every DSR server fresh.
+ *
+ * A server that is or was DSR owns one link at a time: a reference on the
+ * neighbour entry of its address, and the L2 header that leads there. Packets
+ * read it under RCU. It is replaced under the namespace's lock, by a worker
+ * that looks at the route and the neighbour again whenever a notifier says
+ * that one of them, or a device, has changed, and every few seconds besides,
+ * so that the neighbour is probed although its own output path, which would do
+ * it, is not used. There is one neighbour entry per server and none per client.
+ *
+ * The notifiers run under locks of their own (the FIB's in atomic context) and
+ * only start the worker, with one exception: when a device goes down its links
+ * are dropped at once, since a reference on the neighbour holds the device.
+ * That notifier holds RTNL and takes the namespace's lock inside it. The worker
+ * makes no link to a device that is down or being unregistered; as it decides
+ * that under the same lock, a link is either dropped by the notifier or never
+ * made.
+ *
+ * Readers that still use a dropped link are safe: link and neighbour are freed
+ * after a grace period, and a device is not freed before one either.
+ */
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <net/arp.h>
+#include <net/fib_notifier.h>
+#include <net/ip6_route.h>
+#include <net/ndisc.h>
+#include <net/netevent.h>
+#include <net/route.h>
+
+#include "link.h"
+#include "net.h"
+#include "service.h"
+
+enum {
+	REFRESH_DELAY = HZ / 100,	/* gathers a burst of events into one look */
+	REFRESH_PERIOD = 5 * HZ,
+};
+
+/* The neighbour entry for an on-link address, with a reference; or NULL and why. */
+static struct neighbour *neigh_ipv4(struct net *net, const union nf_inet_addr *addr,
+				    const char **why)
+{
+	struct flowi4 fl4 = { .daddr = addr->ip };
+	struct neighbour *neigh = NULL;
+	struct rtable *rt;
+
+	rt = ip_route_output_key(net, &fl4);
+	if (IS_ERR(rt)) {
+		*why = "there is no route to this address; a DSR server must be on a link of the director";
+		return NULL;
+	}
+	if (rt->rt_type == RTN_LOCAL)
+		*why = "this is an address of the director itself; a DSR server must be another host";
+	else if (rt->rt_type != RTN_UNICAST)
+		*why = "this is not the address of one host";
+	else if (rt->rt_gw_family)
+		*why = "a DSR server must be on a link of the director, and this one is behind a gateway; use mode nat";
+	else if (rt->dst.dev->type != ARPHRD_ETHER)
+		*why = "the link to this address is not Ethernet, which DSR needs; use mode nat";
+	else
+		neigh = dst_neigh_lookup(&rt->dst, &addr->ip);
+	ip_rt_put(rt);
+	return neigh;
+}
+
+static struct neighbour *neigh_ipv6(struct net *net, const union nf_inet_addr *addr,
+				    const char **why)
+{
+	struct flowi6 fl6 = { .daddr = addr->in6 };
+	struct neighbour *neigh = NULL;
+	struct dst_entry *dst;
+	struct rt6_info *rt;
+
+	dst = ip6_route_output(net, NULL, &fl6);
+	rt = container_of(dst, struct rt6_info, dst);
+	if (dst->error)
+		*why = "there is no route to this address; a DSR server must be on a link of the director";
+	else if (rt->rt6i_flags & RTF_LOCAL)
+		*why = "this is an address of the director itself; a DSR server must be another host";
+	else if (rt->rt6i_flags & RTF_ANYCAST)
+		*why = "this is not the address of one host";
+	else if (rt->rt6i_flags & RTF_GATEWAY)
+		*why = "a DSR server must be on a link of the director, and this one is behind a gateway; use mode nat";
+	else if (dst->dev->type != ARPHRD_ETHER)
+		*why = "the link to this address is not Ethernet, which DSR needs; use mode nat";
+	else
+		neigh = dst_neigh_lookup(dst, &addr->in6);
+	dst_release(dst);
+	return neigh;
+}
+
+static struct neighbour *neigh_get(struct net *net, u8 family, const union nf_inet_addr *addr,
+				   const char **why)
+{
+	*why = "there is no memory for a neighbour entry";
+	if (family == NFPROTO_IPV4)
+		return neigh_ipv4(net, addr, why);
+	return neigh_ipv6(net, addr, why);
+}
+
+int shunt_link_check(struct net *net, u8 family, const union nf_inet_addr *addr,
+		     struct shunt_refusal *no)
+{
+	struct neighbour *neigh;
+	const char *why;
+
+	neigh = neigh_get(net, family, addr, &why);
+	if (!neigh)
+		return shunt_refuse(no, -EHOSTUNREACH, SHUNT_A_SERVER_ADDRESS, why);
+	neigh_release(neigh);
+	return 0;
+}
+
+/* The device builds its own header, so that VLANs and the like come out right. */
+static bool build_header(struct shunt_link *link, u8 family)
+{
+	struct neighbour *neigh = link->neigh;
+	struct net_device *dev = neigh->dev;
+	u8 mac[MAX_ADDR_LEN];
+	struct sk_buff *skb;
+	int len;
+
+	skb = alloc_skb(LL_RESERVED_SPACE(dev), GFP_KERNEL);
+	if (!skb)
+		return false;
+	skb_reserve(skb, LL_RESERVED_SPACE(dev));
+	neigh_ha_snapshot(mac, neigh, dev);
+	len = dev_hard_header(skb, dev, family == NFPROTO_IPV4 ? ETH_P_IP : ETH_P_IPV6,
+			      mac, NULL, 0);
+	if (len > 0 && len <= SHUNT_LINK_HEADER) {
+		memcpy(link->header, skb->data, len);
+		link->header_len = len;
+	}
+	kfree_skb(skb);
+	return link->header_len;
+}
+
+static void link_put(struct shunt_link *link)
+{
+	neigh_release(link->neigh);
+	kfree_rcu(link, rcu);
+}
+
+static void link_replace(struct shunt_server *server, struct shunt_link *link)
+{
+	struct shunt_link *old;
+
+	old = rcu_replace_pointer(server->link, link,
+				  lockdep_is_held(&server->service->sn->lock));
+	if (old)
+		link_put(old);
+}
+
+static bool device_usable(const struct net_device *dev)
+{
+	return dev->reg_state == NETREG_REGISTERED && netif_running(dev);
+}
+
+/* A link as things are now; NULL if the server is on no usable device. */
+static struct shunt_link *link_make(struct shunt_server *server)
+{
+	u8 family = server->service->key.family;
+	struct neighbour *neigh;
+	struct shunt_link *link;
+	const char *why;
+	u8 state;
+
+	neigh = neigh_get(server->service->sn->net, family, &server->addr, &why);
+	if (!neigh || !device_usable(neigh->dev))
+		goto err_neigh;
+	link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
+	if (!link)
+		goto err_neigh;
+
+	link->neigh = neigh;
+	state = READ_ONCE(neigh->nud_state);
+	link->valid = state & NUD_VALID && build_header(link, family);
+	if (link->valid)
+		WRITE_ONCE(server->unreachable, false);
+	else if (state & NUD_FAILED)
+		WRITE_ONCE(server->unreachable, true);
+	/* Starts resolving what is unknown, and confirming what is stale. */
+	neigh_event_send(neigh, NULL);
+	return link;
+
+err_neigh:
+	WRITE_ONCE(server->unreachable, true);
+	if (neigh)
+		neigh_release(neigh);
+	return NULL;
+}
+
+static bool link_same(const struct shunt_link *a, const struct shunt_link *b)
+{
+	return a && b && a->neigh == b->neigh && a->valid == b->valid &&
+	       a->header_len == b->header_len && !memcmp(a->header, b->header, a->header_len);
+}
+
+static void link_refresh(struct shunt_server *server)
+{
+	struct shunt_link *link = link_make(server);
+	struct shunt_link *old;
+
+	old = rcu_dereference_protected(server->link,
+					lockdep_is_held(&server->service->sn->lock));
+	if (link_same(old, link))
+		link_put(link);
+	else
+		link_replace(server, link);
+}
+
+void shunt_link_start(struct shunt_net *sn, struct shunt_server *server)
+{
+	lockdep_assert_held(&sn->lock);
+	server->linked = true;
+	shunt_filter_add(&sn->dsr_servers, &server->addr);
+	link_refresh(server);
+	schedule_delayed_work(&sn->refresh, REFRESH_PERIOD);
+}
+
+void shunt_link_drop(struct shunt_net *sn, struct shunt_server *server)
+{
+	lockdep_assert_held(&sn->lock);
+	server->linked = false;
+	shunt_filter_del(&sn->dsr_servers, &server->addr);
+	link_replace(server, NULL);
+}
+
+static void refresh(struct work_struct *work)
+{
+	struct shunt_net *sn = container_of(work, struct shunt_net, refresh.work);
+	struct shunt_service *service;
+	struct shunt_server *server;
+	bool any = false;
+	unsigned long id;
+
+	mutex_lock(&sn->lock);
+	xa_for_each(&sn->services, id, service) {
+		list_for_each_entry(server, &service->servers, list) {
+			if (!server->linked)
+				continue;
+			link_refresh(server);
+			any = true;
+		}
+		cond_resched();
+	}
+	mutex_unlock(&sn->lock);
+	if (any)
+		schedule_delayed_work(&sn->refresh, REFRESH_PERIOD);
+}
+
+/* Any context. Earlier than planned, if the worker is waiting for its period. */
+static void refresh_soon(struct shunt_net *sn)
+{
+	if (READ_ONCE(sn->service_count))
+		mod_delayed_work(system_wq, &sn->refresh, REFRESH_DELAY);
+}
+
+static int on_fib(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	refresh_soon(container_of(nb, struct shunt_net, fib));
+	return NOTIFY_DONE;
+}
+
+static int on_netevent(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	union nf_inet_addr addr = {};
+	struct neighbour *neigh = ptr;
+	struct shunt_net *sn;
+
+	if (event != NETEVENT_NEIGH_UPDATE)
+		return NOTIFY_DONE;
+	if (neigh->tbl == &arp_tbl)
+		memcpy(&addr.in, neigh->primary_key, sizeof(addr.in));
+	else if (neigh->tbl->family == AF_INET6)
+		memcpy(&addr.in6, neigh->primary_key, sizeof(addr.in6));
+	else
+		return NOTIFY_DONE;
+
+	sn = shunt_net(dev_net(neigh->dev));
+	if (shunt_filter_maybe(&sn->dsr_servers, &addr))
+		refresh_soon(sn);
+	return NOTIFY_DONE;
+}
+
+static void drop_device(struct shunt_net *sn, const struct net_device *dev)
+{
+	struct shunt_service *service;
+	struct shunt_server *server;
+	unsigned long id;
+
+	mutex_lock(&sn->lock);
+	xa_for_each(&sn->services, id, service) {
+		list_for_each_entry(server, &service->servers, list) {
+			struct shunt_link *link;
+
+			link = rcu_dereference_protected(server->link,
+							 lockdep_is_held(&sn->lock));
+			if (link && link->neigh->dev == dev) {
+				WRITE_ONCE(server->unreachable, true);
+				link_replace(server, NULL);
+			}
+		}
+	}
+	mutex_unlock(&sn->lock);
+}
+
+static int on_device(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	struct shunt_net *sn = shunt_net(dev_net(dev));
+
+	ASSERT_RTNL();
+	switch (event) {
+	case NETDEV_GOING_DOWN:
+	case NETDEV_DOWN:
+	case NETDEV_UNREGISTER:
+		drop_device(sn, dev);
+		fallthrough;
+	case NETDEV_UP:
+	case NETDEV_CHANGE:
+	case NETDEV_CHANGEADDR:
+		refresh_soon(sn);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block netevent_block = { .notifier_call = on_netevent };
+static struct notifier_block device_block = { .notifier_call = on_device };
+
+int __init shunt_link_init(void)
+{
+	int err;
+
+	err = register_netdevice_notifier(&device_block);
+	if (err)
+		return err;
+	err = register_netevent_notifier(&netevent_block);
+	if (err)
+		unregister_netdevice_notifier(&device_block);
+	return err;
+}
+
+void shunt_link_exit(void)
+{
+	unregister_netevent_notifier(&netevent_block);
+	unregister_netdevice_notifier(&device_block);
+}
+
+int shunt_link_net_init(struct shunt_net *sn)
+{
+	INIT_DELAYED_WORK(&sn->refresh, refresh);
+	sn->fib.notifier_call = on_fib;
+	return register_fib_notifier(sn->net, &sn->fib, NULL, NULL);
+}
+
+void shunt_link_net_exit(struct shunt_net *sn)
+{
+	unregister_fib_notifier(sn->net, &sn->fib);
+	cancel_delayed_work_sync(&sn->refresh);
+}

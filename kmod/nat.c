@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Destination NAT: a client's packet gets the server's address and port as its
+ * destination, the server's answer gets the service's back as its source. Both
+ * are routed here and leave through POST_ROUTING, like forwarded packets.
+ *
+ * Checksums are adjusted, not computed (RFC 1624): a packet that came broken
+ * stays broken, for its receiver to see. The kernel's helpers know what a
+ * checksum is while an offload has yet to finish it.
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/checksum.h>
+#include <net/dst.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+
+#include "conn.h"
+#include "forward.h"
+#include "net.h"
+#include "service.h"
+
+/* What one side of a packet is to become. */
+struct rewrite {
+	bool source;			/* else the destination */
+	const union nf_inet_addr *addr;
+	__be16 port;
+};
+
+static struct rewrite rewrite_for(const struct shunt_conn *conn, enum shunt_dir dir)
+{
+	const struct shunt_tuple *client = shunt_conn_tuple(conn);
+
+	if (dir == SHUNT_DIR_CLIENT)
+		return (struct rewrite){ false, &conn->server->addr, conn->server->port };
+	return (struct rewrite){ true, &client->dst, client->dport };
+}
+
+/* The way to where the packet will then go, or NULL. Returns a reference. */
+static struct dst_entry *route(struct shunt_packet *pkt, const union nf_inet_addr *src,
+			       const union nf_inet_addr *dst)
+{
+	struct net *net = pkt->sn->net;
+	struct dst_entry *entry;
+
+	/* The source is a client, or a VIP that need not be local. */
+	if (pkt->tuple.family == NFPROTO_IPV4) {
+		struct flowi4 fl4 = {
+			.saddr = src->ip,
+			.daddr = dst->ip,
+			.flowi4_mark = pkt->skb->mark,
+			.flowi4_tos = RT_TOS(ip_hdr(pkt->skb)->tos),
+			.flowi4_proto = pkt->tuple.protocol,
+			.flowi4_flags = FLOWI_FLAG_ANYSRC,
+		};
+		struct rtable *rt = ip_route_output_key(net, &fl4);
+
+		return IS_ERR(rt) ? NULL : &rt->dst;
+	} else {
+		struct flowi6 fl6 = {
+			.saddr = src->in6,
+			.daddr = dst->in6,
+			.flowi6_mark = pkt->skb->mark,
+			.flowi6_proto = pkt->tuple.protocol,
+			.flowi6_flags = FLOWI_FLAG_ANYSRC,
+		};
+
+		entry = ip6_route_output(net, NULL, &fl6);
+		if (!entry->error)
+			return entry;
+		dst_release(entry);
+		return NULL;
+	}
+}
+
+/* Routes the packet and makes its bytes up to end writable. */
+static enum shunt_reason prepare(struct shunt_packet *pkt, const struct rewrite *to,
+				 unsigned int end, struct dst_entry **entry)
+{
+	const struct shunt_tuple *tuple = &pkt->tuple;
+	enum shunt_reason reason;
+
+	*entry = to->source ? route(pkt, to->addr, &tuple->dst) :
+			      route(pkt, &tuple->src, to->addr);
+	if (!*entry)
+		return SHUNT_DROP_NO_ROUTE;
+	reason = shunt_forward_check(pkt, dst_mtu(*entry));
+	if (!reason && (skb_ensure_writable(pkt->skb, end) ||
+			skb_cow_head(pkt->skb, LL_RESERVED_SPACE((*entry)->dev))))
+		reason = SHUNT_DROP_NO_MEMORY;
+	if (reason)
+		dst_release(*entry);
+	return reason;
+}
+
+/* The stack takes the skb, whatever it answers. */
+static enum shunt_reason transmit(struct shunt_packet *pkt, struct dst_entry *entry)
+{
+	struct sk_buff *skb = pkt->skb;
+	int err;
+
+	shunt_forward_hop(pkt);
+	skb_forward_csum(skb);
+	skb_clear_tstamp(skb);
+	nf_reset_ct(skb);
+	skb_dst_drop(skb);
+	skb_dst_set(skb, entry);
+	pkt->skb = NULL;
+	err = dst_output(pkt->sn->net, skb->sk, skb);
+	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
+}
+
+/* Writes the address into an IP header; *sum covers it through the pseudo-header. */
+static void put_addr(struct sk_buff *skb, u8 family, void *header, const struct rewrite *to,
+		     __sum16 *sum)
+{
+	if (family == NFPROTO_IPV4) {
+		struct iphdr *ip = header;
+		__be32 *addr = to->source ? &ip->saddr : &ip->daddr;
+
+		if (sum)
+			inet_proto_csum_replace4(sum, skb, *addr, to->addr->ip, true);
+		csum_replace4(&ip->check, *addr, to->addr->ip);
+		*addr = to->addr->ip;
+	} else {
+		struct ipv6hdr *ip = header;
+		struct in6_addr *addr = to->source ? &ip->saddr : &ip->daddr;
+
+		if (sum)
+			inet_proto_csum_replace16(sum, skb, addr->s6_addr32,
+						  to->addr->in6.s6_addr32, true);
+		*addr = to->addr->in6;
+	}
+}
+
+static void put_port(struct sk_buff *skb, __be16 *ports, const struct rewrite *to, __sum16 *sum)
+{
+	__be16 *port = to->source ? &ports[0] : &ports[1];
+
+	if (sum)
+		inet_proto_csum_replace2(sum, skb, *port, to->port, false);
+	*port = to->port;
+}
+
+/* The checksum of a TCP or UDP header, NULL if its sender made none. */
+static __sum16 *l4_sum(const struct sk_buff *skb, u8 protocol, void *l4)
+{
+	struct udphdr *udp = l4;
+
+	if (protocol == IPPROTO_TCP)
+		return &((struct tcphdr *)l4)->check;
+	if (!udp->check && skb->ip_summed != CHECKSUM_PARTIAL)
+		return NULL;
+	return &udp->check;
+}
+
+static void translate(struct shunt_packet *pkt, const struct rewrite *to)
+{
+	u8 protocol = pkt->tuple.protocol;
+	struct sk_buff *skb = pkt->skb;
+	void *l4 = skb->data + pkt->l4;
+	__sum16 *sum = l4_sum(skb, protocol, l4);
+
+	put_addr(skb, pkt->tuple.family, skb_network_header(skb), to, sum);
+	put_port(skb, l4, to, sum);
+	/* In UDP 0 would say that there is none (RFC 768). */
+	if (protocol == IPPROTO_UDP && sum && !*sum && skb->ip_summed != CHECKSUM_PARTIAL)
+		*sum = CSUM_MANGLED_0;
+}
+
+static enum shunt_reason nat_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				  enum shunt_dir dir)
+{
+	struct rewrite to = rewrite_for(conn, dir);
+	enum shunt_reason reason;
+	struct dst_entry *entry;
+	unsigned int header;
+
+	header = pkt->tuple.protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+	reason = prepare(pkt, &to, pkt->l4 + header, &entry);
+	if (reason)
+		return reason;
+	translate(pkt, &to);
+	return transmit(pkt, entry);
+}
+
+/* Replaces bytes that an ICMP checksum covers as plain data. */
+static void put_covered(__sum16 *icmp_sum, void *field, const void *value, unsigned int size)
+{
+	__wsum before = csum_partial(field, size, 0);
+
+	memcpy(field, value, size);
+	*icmp_sum = csum_fold(csum_add(csum_sub(~csum_unfold(*icmp_sum), before),
+				       csum_partial(field, size, 0)));
+}
+
+/*
+ * The packet inside an error went the other way, so its other side changes.
+ * A router need not return more of it than the ports (RFC 792); the checksums
+ * it returned are adjusted where they are there.
+ */
+static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
+			    __sum16 *icmp_sum)
+{
+	u8 protocol = pkt->tuple.protocol;
+	struct sk_buff *skb = pkt->skb;
+	unsigned int at = pkt->inner_l4 + (protocol == IPPROTO_TCP ?
+					   offsetof(struct tcphdr, check) :
+					   offsetof(struct udphdr, check));
+	bool has_sum = at + sizeof(__sum16) <= skb->len;
+	struct rewrite inner = *to;
+	__be16 *ports = (__be16 *)(skb->data + pkt->inner_l4);
+	void *ip = skb->data + pkt->inner;
+	__sum16 sum;
+
+	inner.source = !to->source;
+	if (has_sum)
+		sum = *(__sum16 *)(skb->data + at);
+	if (has_sum && (protocol == IPPROTO_TCP || sum)) {
+		const __be16 port = ports[inner.source ? 0 : 1];
+
+		if (pkt->tuple.family == NFPROTO_IPV4) {
+			const struct iphdr *v4 = ip;
+
+			csum_replace4(&sum, inner.source ? v4->saddr : v4->daddr, to->addr->ip);
+		} else {
+			const struct ipv6hdr *v6 = ip;
+			const struct in6_addr *was = inner.source ? &v6->saddr : &v6->daddr;
+
+			sum = csum_fold(csum_add(csum_sub(~csum_unfold(sum),
+							  csum_partial(was, sizeof(*was), 0)),
+						 csum_partial(&to->addr->in6, sizeof(*was), 0)));
+		}
+		csum_replace2(&sum, port, to->port);
+		put_covered(icmp_sum, skb->data + at, &sum, sizeof(sum));
+	}
+	put_covered(icmp_sum, &ports[inner.source ? 0 : 1], &to->port, sizeof(to->port));
+
+	if (pkt->tuple.family == NFPROTO_IPV4) {
+		struct iphdr copy = *(struct iphdr *)ip;
+
+		put_addr(skb, NFPROTO_IPV4, &copy, &inner, NULL);
+		put_covered(icmp_sum, ip, &copy, sizeof(copy));
+	} else {
+		struct in6_addr *addr = inner.source ? &((struct ipv6hdr *)ip)->saddr :
+						       &((struct ipv6hdr *)ip)->daddr;
+
+		put_covered(icmp_sum, addr, &to->addr->in6, sizeof(*addr));
+	}
+}
+
+/* The error goes on in the service's name to a client, to the server in its own. */
+static enum shunt_reason nat_send_error(struct shunt_packet *pkt, const struct shunt_conn *conn,
+					enum shunt_dir dir)
+{
+	bool ipv4 = pkt->tuple.family == NFPROTO_IPV4;
+	struct rewrite to = rewrite_for(conn, dir);
+	struct sk_buff *skb = pkt->skb;
+	enum shunt_reason reason;
+	struct dst_entry *entry;
+	__sum16 *icmp_sum;
+	unsigned int end;
+
+	/* Up to the inner TCP checksum, or what there is of it. */
+	end = min_t(unsigned int, skb->len, pkt->inner_l4 + sizeof(struct tcphdr));
+	reason = prepare(pkt, &to, end, &entry);
+	if (reason)
+		return reason;
+
+	icmp_sum = ipv4 ? &((struct icmphdr *)(skb->data + pkt->l4))->checksum :
+			  &((struct icmp6hdr *)(skb->data + pkt->l4))->icmp6_cksum;
+	translate_inner(pkt, &to, icmp_sum);
+	/* ICMPv6 covers the addresses outside, ICMP does not. */
+	put_addr(skb, pkt->tuple.family, skb_network_header(skb), &to, ipv4 ? NULL : icmp_sum);
+	return transmit(pkt, entry);
+}
+
+const struct shunt_mode_ops shunt_nat_ops = {
+	.send = nat_send,
+	.send_error = nat_send_error,
+};

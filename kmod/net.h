@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* All that the module keeps of one network namespace. */
+#ifndef SHUNT_NET_H
+#define SHUNT_NET_H
+
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/rhashtable.h>
+#include <linux/siphash.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+#include "filter.h"
+
+struct shunt_drops;
+struct shunt_table;
+
+struct shunt_net {
+	struct net *net;
+
+	/*
+	 * What the data path reads of a packet first. Set while the hooks are
+	 * registered, which is while there is a service.
+	 */
+	struct shunt_table *table;
+	struct shunt_filter vips;		/* virtual addresses */
+	struct shunt_filter nat_servers;	/* addresses of NAT servers */
+	struct shunt_drops __percpu *drops;
+	siphash_key_t key;			/* of the table's hash */
+
+	/*
+	 * Held for every change of services, servers and links, and for
+	 * listing them. Taken inside RTNL by the device notifier, so RTNL must
+	 * not be taken inside it.
+	 */
+	struct mutex lock;
+	struct rhashtable by_tuple;		/* services; read under RCU */
+	struct rhashtable by_name;		/* services; lock */
+	struct xarray services;			/* by id, the order of listings; lock */
+	u32 next_id;				/* of services and servers; lock */
+	u32 generation;				/* of the configuration; lock */
+	u32 service_count;			/* lock */
+	u32 server_count;			/* lock */
+
+	struct shunt_filter dsr_servers;	/* neighbours that matter; link.c */
+	struct notifier_block fib;		/* link.c */
+	struct delayed_work refresh;		/* link.c */
+	struct list_head leaving;		/* removed servers; lock */
+	struct work_struct reap;		/* service.c */
+};
+
+extern unsigned int shunt_net_id;
+
+/* The state of a namespace. Valid until the namespace's exit has run. */
+static inline struct shunt_net *shunt_net(const struct net *net)
+{
+	return net_generic(net, shunt_net_id);
+}
+
+#endif

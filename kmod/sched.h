@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The scheduler interface. A scheduler is a file sched_NAME.c with one ops
+ * struct, listed in sched.c.
+ */
+#ifndef SHUNT_SCHED_H
+#define SHUNT_SCHED_H
+
+#include "service.h"
+
+struct shunt_sched {
+	const char *name;	/* SHUNT_SCHEDULER_MAX bytes at most */
+
+	/*
+	 * Chooses the server of a new connection from a pool, whose servers
+	 * all have a weight above 0, among those that shunt_server_usable()
+	 * says yes to. NULL if there is none. Under RCU with bottom halves
+	 * off, on many CPUs at once.
+	 */
+	struct shunt_server *(*pick)(struct shunt_service *service,
+				     const struct shunt_pool *pool,
+				     const struct shunt_tuple *tuple);
+};
+
+extern const struct shunt_sched shunt_sched_rr;
+extern const struct shunt_sched shunt_sched_wrr;
+extern const struct shunt_sched shunt_sched_wlc;
+
+/* Any context. NULL if there is none of this name. */
+const struct shunt_sched *shunt_sched_by_name(const char *name);
+/* The i-th scheduler, NULL after the last. */
+const struct shunt_sched *shunt_sched_at(unsigned int i);
+
+#endif

@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Services and servers: who owns them, who may hold them, what makes them go.
+ *
+ * The configuration owns both and changes under the namespace's lock. The data
+ * path finds a service through a hash table keyed by its tuple, and a server
+ * either through the service's pool, for a new connection, or through the
+ * connection. It holds neither beyond the RCU section of one packet; a
+ * connection in the table holds its server, counted in server->conns.
+ *
+ * A service goes in this order: it leaves the tables that packets and commands
+ * find it by; a grace period ends all sections that found it before, so that no
+ * connection is made any more; its connections are unlinked; it and its servers
+ * are freed after another grace period, for the sake of those who came through
+ * a connection.
+ *
+ * A removed server leaves the pool and stays with its service until its last
+ * connection is gone; added again meanwhile, it is the same server with its
+ * connections. The reaper frees it, when the grace period of its removal has
+ * shown that nobody makes another connection from an old pool.
+ *
+ * The first service of a namespace brings the connection table and the hooks,
+ * the last one takes them away.
+ */
+#include <linux/slab.h>
+
+#include "conn.h"
+#include "hook.h"
+#include "link.h"
+#include "sched.h"
+#include "service.h"
+
+static const struct rhashtable_params by_tuple_params = {
+	.head_offset = offsetof(struct shunt_service, by_tuple),
+	.key_offset = offsetof(struct shunt_service, key),
+	.key_len = sizeof(struct shunt_service_key),
+	.automatic_shrinking = true,
+};
+
+static const struct rhashtable_params by_name_params = {
+	.head_offset = offsetof(struct shunt_service, by_name),
+	.key_offset = offsetof(struct shunt_service, name),
+	.key_len = sizeof_field(struct shunt_service, name),
+	.automatic_shrinking = true,
+};
+
+struct shunt_service *shunt_service_match(struct shunt_net *sn,
+					  const struct shunt_tuple *tuple)
+{
+	struct shunt_service_key key = {
+		.addr = tuple->dst,
+		.port = tuple->dport,
+		.family = tuple->family,
+		.protocol = tuple->protocol,
+	};
+
+	return rhashtable_lookup(&sn->by_tuple, &key, by_tuple_params);
+}
+
+struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *name)
+{
+	char key[SHUNT_NAME_MAX + 1] = {};
+
+	lockdep_assert_held(&sn->lock);
+	strscpy(key, name, sizeof(key));
+	return rhashtable_lookup_fast(&sn->by_name, key, by_name_params);
+}
+
+/* A pool with room for every server there is and one more. */
+static struct shunt_pool *pool_alloc(const struct shunt_service *service,
+				     const struct shunt_sched *sched)
+{
+	unsigned int room = list_count_nodes((struct list_head *)&service->servers) + 1;
+	struct shunt_pool *pool;
+
+	pool = kvzalloc(struct_size(pool, slot, room), GFP_KERNEL_ACCOUNT);
+	if (!pool)
+		return NULL;
+	pool->sched = sched;
+	pool->count = room;
+	return pool;
+}
+
+/* Fills a pool with what the configuration now says and makes it the service's. */
+static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
+{
+	struct shunt_server *server;
+	struct shunt_pool *old;
+	unsigned int n = 0;
+
+	lockdep_assert_held(&service->sn->lock);
+	list_for_each_entry(server, &service->servers, list) {
+		if (server->removed || !server->weight)
+			continue;
+		pool->slot[n].server = server;
+		pool->slot[n++].weight = server->weight;
+	}
+	pool->count = n;
+	old = rcu_replace_pointer(service->pool, pool, lockdep_is_held(&service->sn->lock));
+	if (old)
+		kvfree_rcu(old, rcu);
+	service->sn->generation++;
+}
+
+static const struct shunt_sched *service_sched(const struct shunt_service *service)
+{
+	return rcu_dereference_protected(service->pool,
+					 lockdep_is_held(&service->sn->lock))->sched;
+}
+
+static void server_free(struct rcu_head *rcu)
+{
+	struct shunt_server *server = container_of(rcu, struct shunt_server, rcu);
+
+	free_percpu(server->counters);
+	kfree(server);
+}
+
+/* The server has no connection, and gets none any more. */
+static void server_release(struct shunt_server *server)
+{
+	struct shunt_service *service = server->service;
+	struct shunt_net *sn = service->sn;
+
+	lockdep_assert_held(&sn->lock);
+	WARN_ON_ONCE(atomic_read(&server->conns));
+	list_del(&server->list);
+	list_del(&server->leaving);
+	if (server->natted)
+		shunt_filter_del(&sn->nat_servers, &server->addr);
+	if (server->linked)
+		shunt_link_drop(sn, server);
+	shunt_counters_add(server->counters, &service->retired);
+	call_rcu(&server->rcu, server_free);
+}
+
+static void reap(struct work_struct *work)
+{
+	struct shunt_net *sn = container_of(work, struct shunt_net, reap);
+	struct shunt_server *server, *next;
+
+	mutex_lock(&sn->lock);
+	list_for_each_entry_safe(server, next, &sn->leaving, leaving) {
+		cond_synchronize_rcu(server->removed_at);
+		if (!atomic_read(&server->conns))
+			server_release(server);
+	}
+	mutex_unlock(&sn->lock);
+}
+
+void shunt_server_conn_gone(struct shunt_server *server)
+{
+	/* Pairs with the removal, which marks the server before it looks. */
+	if (atomic_dec_and_test(&server->conns) && READ_ONCE(server->removed))
+		schedule_work(&server->service->sn->reap);
+}
+
+static void service_free(struct rcu_head *rcu)
+{
+	struct shunt_service *service = container_of(rcu, struct shunt_service, rcu);
+
+	kvfree(rcu_dereference_raw(service->pool));
+	kfree(service);
+}
+
+/* First step: nothing finds the service any more. */
+static void service_unlink(struct shunt_service *service, struct list_head *leaving)
+{
+	struct shunt_net *sn = service->sn;
+
+	lockdep_assert_held(&sn->lock);
+	rhashtable_remove_fast(&sn->by_tuple, &service->by_tuple, by_tuple_params);
+	rhashtable_remove_fast(&sn->by_name, &service->by_name, by_name_params);
+	xa_erase(&sn->services, service->id);
+	shunt_filter_del(&sn->vips, &service->key.addr);
+	list_add_tail(&service->leaving, leaving);
+	sn->service_count--;
+	sn->generation++;
+}
+
+/* Last step, after a grace period and the flush of its connections. */
+static void service_release(struct shunt_service *service)
+{
+	struct shunt_net *sn = service->sn;
+	struct shunt_server *server, *next;
+
+	list_for_each_entry_safe(server, next, &service->servers, list) {
+		if (!server->removed)
+			sn->server_count--;
+		server_release(server);
+	}
+	list_del(&service->leaving);
+	call_rcu(&service->rcu, service_free);
+}
+
+static void net_stop(struct shunt_net *sn)
+{
+	shunt_table_free(sn->table);
+	sn->table = NULL;
+	shunt_filter_exit(&sn->dsr_servers);
+	shunt_filter_exit(&sn->nat_servers);
+	shunt_filter_exit(&sn->vips);
+}
+
+/* What has to be there before the first service. */
+static int net_start(struct shunt_net *sn)
+{
+	int err = -ENOMEM;
+
+	if (shunt_filter_init(&sn->vips))
+		return err;
+	if (shunt_filter_init(&sn->nat_servers))
+		goto err_vips;
+	if (shunt_filter_init(&sn->dsr_servers))
+		goto err_nat_servers;
+	sn->table = shunt_table_alloc(sn);
+	if (!sn->table)
+		goto err_dsr_servers;
+	err = shunt_hook_register(sn->net);
+	if (err)
+		goto err_table;
+	return 0;
+
+err_table:
+	/* IPv4's hooks may have been there for a moment, with packets in them. */
+	synchronize_net();
+	shunt_table_free(sn->table);
+	sn->table = NULL;
+err_dsr_servers:
+	shunt_filter_exit(&sn->dsr_servers);
+err_nat_servers:
+	shunt_filter_exit(&sn->nat_servers);
+err_vips:
+	shunt_filter_exit(&sn->vips);
+	return err;
+}
+
+static void services_release(struct shunt_net *sn, struct list_head *leaving)
+{
+	struct shunt_service *service, *next;
+
+	list_for_each_entry_safe(service, next, leaving, leaving)
+		service_release(service);
+	if (!sn->service_count)
+		net_stop(sn);
+}
+
+void shunt_service_del(struct shunt_service *service)
+{
+	struct shunt_net *sn = service->sn;
+	LIST_HEAD(leaving);
+
+	service_unlink(service, &leaving);
+	if (!sn->service_count)
+		shunt_hook_unregister(sn->net);
+	synchronize_net();
+	shunt_conn_flush(sn, service);
+	services_release(sn, &leaving);
+}
+
+static void services_unlink(struct shunt_net *sn, struct list_head *leaving)
+{
+	struct shunt_service *service;
+	unsigned long id;
+
+	xa_for_each(&sn->services, id, service)
+		service_unlink(service, leaving);
+}
+
+void shunt_service_flush(struct shunt_net *sn)
+{
+	LIST_HEAD(leaving);
+
+	lockdep_assert_held(&sn->lock);
+	if (!sn->service_count)
+		return;
+	services_unlink(sn, &leaving);
+	shunt_hook_unregister(sn->net);
+	synchronize_net();
+	shunt_conn_flush(sn, NULL);
+	services_release(sn, &leaving);
+}
+
+static int service_check(struct shunt_net *sn, const char *name,
+			 const struct shunt_service_key *key, struct shunt_refusal *no)
+{
+	if (shunt_service_by_name(sn, name))
+		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_NAME,
+				    "there is a service of this name already");
+	if (rhashtable_lookup_fast(&sn->by_tuple, key, by_tuple_params))
+		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_ADDRESS,
+				    "another service has this protocol, address and port");
+	return 0;
+}
+
+static struct shunt_service *service_alloc(struct shunt_net *sn, const char *name,
+					   const struct shunt_service_key *key,
+					   const struct shunt_sched *sched, u8 mode)
+{
+	struct shunt_service *service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
+	struct shunt_pool *pool;
+
+	if (!service)
+		return NULL;
+	service->sn = sn;
+	strscpy(service->name, name, sizeof(service->name));
+	service->key = *key;
+	service->mode = mode;
+	spin_lock_init(&service->sched_lock);
+	INIT_LIST_HEAD(&service->servers);
+	pool = pool_alloc(service, sched);
+	if (!pool) {
+		kfree(service);
+		return NULL;
+	}
+	pool->count = 0;
+	RCU_INIT_POINTER(service->pool, pool);
+	return service;
+}
+
+static int service_link(struct shunt_service *service)
+{
+	struct shunt_net *sn = service->sn;
+	int err;
+
+	err = xa_insert(&sn->services, sn->next_id, service, GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err;
+	err = rhashtable_insert_fast(&sn->by_name, &service->by_name, by_name_params);
+	if (err)
+		goto err_id;
+	err = rhashtable_insert_fast(&sn->by_tuple, &service->by_tuple, by_tuple_params);
+	if (err)
+		goto err_name;
+
+	service->id = sn->next_id++;
+	shunt_filter_add(&sn->vips, &service->key.addr);
+	sn->service_count++;
+	sn->generation++;
+	return 0;
+
+err_name:
+	rhashtable_remove_fast(&sn->by_name, &service->by_name, by_name_params);
+err_id:
+	xa_erase(&sn->services, sn->next_id);
+	return err;
+}
+
+int shunt_service_add(struct shunt_net *sn, const char *name,
+		      const struct shunt_service_key *key,
+		      const struct shunt_sched *sched, u8 mode, struct shunt_refusal *no)
+{
+	bool first = !sn->service_count;
+	struct shunt_service *service;
+	int err;
+
+	err = service_check(sn, name, key, no);
+	if (err)
+		return err;
+	service = service_alloc(sn, name, key, sched, mode);
+	if (!service)
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the service");
+	if (first) {
+		err = net_start(sn);
+		if (err)
+			goto err_service;
+	}
+	err = service_link(service);
+	if (!err)
+		return 0;
+
+	if (first) {
+		shunt_hook_unregister(sn->net);
+		synchronize_net();
+		net_stop(sn);
+	}
+err_service:
+	/* A reader may have found it by its tuple before it was taken back. */
+	call_rcu(&service->rcu, service_free);
+	return shunt_refuse(no, err, 0, "there is no memory for the service");
+}
+
+int shunt_service_set(struct shunt_service *service, const struct shunt_sched *sched,
+		      const u8 *mode, struct shunt_refusal *no)
+{
+	if (sched) {
+		struct shunt_pool *pool = pool_alloc(service, sched);
+
+		if (!pool)
+			return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the scheduler");
+		pool_publish(service, pool);
+	}
+	if (mode)
+		service->mode = *mode;
+	service->sn->generation++;
+	return 0;
+}
+
+void shunt_service_totals(const struct shunt_service *service, struct shunt_totals *totals,
+			  u64 *connections)
+{
+	const struct shunt_server *server;
+
+	*totals = service->retired;
+	*connections = 0;
+	list_for_each_entry(server, &service->servers, list) {
+		shunt_counters_add(server->counters, totals);
+		*connections += atomic_read(&server->conns);
+	}
+}
+
+/* Finds a removed one too. */
+static struct shunt_server *server_find(struct shunt_service *service,
+					const union nf_inet_addr *addr, __be16 port)
+{
+	struct shunt_server *server;
+
+	lockdep_assert_held(&service->sn->lock);
+	list_for_each_entry(server, &service->servers, list)
+		if (server->port == port && nf_inet_addr_cmp(&server->addr, addr))
+			return server;
+	return NULL;
+}
+
+struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
+					  const union nf_inet_addr *addr, __be16 port)
+{
+	struct shunt_server *server = server_find(service, addr, port);
+
+	return server && !server->removed ? server : NULL;
+}
+
+/* Whether packets could reach the server in this mode. */
+static int server_check(const struct shunt_service *service, const union nf_inet_addr *addr,
+			__be16 port, u8 mode, struct shunt_refusal *no)
+{
+	if (nf_inet_addr_cmp(addr, &service->key.addr))
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_ADDRESS,
+				    "this is the service's virtual address; expected the server's own");
+	if (mode == SHUNT_MODE_NAT)
+		return 0;
+	if (port != service->key.port)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_PORT,
+				    "a DSR server is reached on the service's own port; use mode nat to change the port");
+	return shunt_link_check(service->sn->net, service->key.family, addr, no);
+}
+
+/* Makes the server ready for a mode that server_check() has agreed to. */
+static void server_prepare(struct shunt_server *server, u8 mode)
+{
+	struct shunt_net *sn = server->service->sn;
+
+	if (mode == SHUNT_MODE_NAT && !server->natted) {
+		shunt_filter_add(&sn->nat_servers, &server->addr);
+		server->natted = true;
+	}
+	if (mode == SHUNT_MODE_DSR && !server->linked)
+		shunt_link_start(sn, server);
+	if (mode == SHUNT_MODE_NAT)
+		WRITE_ONCE(server->unreachable, false);
+	WRITE_ONCE(server->mode, mode);
+}
+
+static struct shunt_server *server_alloc(struct shunt_service *service,
+					 const union nf_inet_addr *addr, __be16 port)
+{
+	struct shunt_server *server = kzalloc(sizeof(*server), GFP_KERNEL_ACCOUNT);
+
+	if (!server)
+		return NULL;
+	server->counters = shunt_counters_alloc();
+	if (!server->counters) {
+		kfree(server);
+		return NULL;
+	}
+	server->service = service;
+	server->addr = *addr;
+	server->port = port;
+	server->id = service->sn->next_id++;
+	INIT_LIST_HEAD(&server->leaving);
+	list_add_tail(&server->list, &service->servers);
+	return server;
+}
+
+int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *addr,
+		     __be16 port, u8 mode, u32 weight, struct shunt_refusal *no)
+{
+	struct shunt_server *server = server_find(service, addr, port);
+	struct shunt_pool *pool;
+	int err;
+
+	if (server && !server->removed)
+		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVER_ADDRESS,
+				    "the service has this server already");
+	err = server_check(service, addr, port, mode, no);
+	if (err)
+		return err;
+	pool = pool_alloc(service, service_sched(service));
+	if (!pool)
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the server");
+	if (!server)
+		server = server_alloc(service, addr, port);
+	if (!server) {
+		kvfree(pool);
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the server");
+	}
+
+	list_del_init(&server->leaving);
+	WRITE_ONCE(server->removed, false);
+	server->weight = weight;
+	server_prepare(server, mode);
+	service->sn->server_count++;
+	pool_publish(service, pool);
+	return 0;
+}
+
+int shunt_server_set(struct shunt_server *server, const struct shunt_server_change *change,
+		     struct shunt_refusal *no)
+{
+	struct shunt_service *service = server->service;
+	struct shunt_pool *pool;
+	int err;
+
+	if (change->has_mode) {
+		err = server_check(service, &server->addr, server->port, change->mode, no);
+		if (err)
+			return err;
+	}
+	pool = pool_alloc(service, service_sched(service));
+	if (!pool)
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
+
+	if (change->has_mode)
+		server_prepare(server, change->mode);
+	if (change->has_weight)
+		server->weight = change->weight;
+	pool_publish(service, pool);
+	return 0;
+}
+
+int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
+{
+	struct shunt_service *service = server->service;
+	struct shunt_net *sn = service->sn;
+	struct shunt_pool *pool = pool_alloc(service, service_sched(service));
+
+	if (!pool)
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
+	WRITE_ONCE(server->removed, true);
+	sn->server_count--;
+	pool_publish(service, pool);
+	server->removed_at = get_state_synchronize_rcu();
+	list_add_tail(&server->leaving, &sn->leaving);
+	schedule_work(&sn->reap);
+	return 0;
+}
+
+int shunt_service_net_init(struct shunt_net *sn)
+{
+	int err;
+
+	mutex_init(&sn->lock);
+	xa_init(&sn->services);
+	INIT_LIST_HEAD(&sn->leaving);
+	INIT_WORK(&sn->reap, reap);
+	sn->next_id = 1;
+	err = rhashtable_init(&sn->by_tuple, &by_tuple_params);
+	if (err)
+		return err;
+	err = rhashtable_init(&sn->by_name, &by_name_params);
+	if (err)
+		rhashtable_destroy(&sn->by_tuple);
+	return err;
+}
+
+void shunt_service_net_exit(struct shunt_net *sn)
+{
+	LIST_HEAD(leaving);
+
+	mutex_lock(&sn->lock);
+	if (sn->service_count) {
+		services_unlink(sn, &leaving);
+		shunt_conn_flush(sn, NULL);
+		services_release(sn, &leaving);
+	}
+	mutex_unlock(&sn->lock);
+	cancel_work_sync(&sn->reap);
+	rhashtable_destroy(&sn->by_name);
+	rhashtable_destroy(&sn->by_tuple);
+	xa_destroy(&sn->services);
+}

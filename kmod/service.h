@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual services and their real servers. Their life is told in service.c.
+ * Addresses and ports are in network byte order throughout.
+ */
+#ifndef SHUNT_SERVICE_H
+#define SHUNT_SERVICE_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/netfilter.h>
+#include <linux/rhashtable-types.h>
+#include <uapi/linux/shunt.h>
+
+#include "net.h"
+#include "packet.h"
+#include "stats.h"
+
+struct shunt_link;
+struct shunt_sched;
+
+struct shunt_server {
+	/* What the data path reads, under RCU. */
+	struct shunt_service *service;
+	struct shunt_counters __percpu *counters;
+	struct shunt_link __rcu *link;	/* written under the namespace's lock */
+	union nf_inet_addr addr;
+	__be16 port;
+	u8 mode;			/* enum shunt_mode, of new connections */
+	bool unreachable;		/* DSR: nobody answers at addr; link.c */
+	atomic_t conns;			/* in the table */
+
+	/* Configuration; the namespace's lock. */
+	struct list_head list;		/* in service->servers, in order of id */
+	struct list_head leaving;	/* in the reaper's list while removed */
+	u32 id;
+	u32 weight;
+	bool removed;			/* no longer configured, but has connections */
+	bool linked;			/* has been DSR: in dsr_servers, has a link */
+	bool natted;			/* has been NAT: in nat_servers */
+	unsigned long removed_at;	/* grace period cookie of its removal */
+
+	s64 credit;			/* of sched_wrr; service->sched_lock */
+	struct rcu_head rcu;
+};
+
+/*
+ * What a scheduler chooses from: the servers with a weight above 0. Immutable
+ * and replaced whole by every change, read under RCU.
+ */
+struct shunt_pool {
+	struct rcu_head rcu;
+	const struct shunt_sched *sched;
+	unsigned int count;
+	struct shunt_pool_slot {
+		struct shunt_server *server;
+		u32 weight;
+	} slot[] __counted_by(count);
+};
+
+/* What packets are matched by. Compared whole, so padding must be zero. */
+struct shunt_service_key {
+	union nf_inet_addr addr;
+	__be16 port;
+	u8 family;
+	u8 protocol;
+};
+
+struct shunt_service {
+	struct rhash_head by_tuple;
+	struct shunt_service_key key;
+	struct shunt_pool __rcu *pool;
+	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
+	atomic_t cursor;		/* of sched_rr */
+
+	/* Configuration; the namespace's lock. */
+	struct shunt_net *sn;
+	struct rhash_head by_name;
+	char name[SHUNT_NAME_MAX + 1];
+	u32 id;
+	u8 mode;			/* of servers that name none */
+	struct list_head servers;	/* with the removed ones */
+	struct shunt_totals retired;	/* counters of servers freed */
+	struct list_head leaving;	/* while being freed */
+	struct rcu_head rcu;
+};
+
+/* Why a change was refused: a sentence, and the netlink attribute at fault or 0. */
+struct shunt_refusal {
+	const char *why;
+	int attr;
+};
+
+/* A change to a server; "has" tells which members are meant. */
+struct shunt_server_change {
+	bool has_mode;
+	bool has_weight;
+	u8 mode;
+	u32 weight;
+};
+
+static inline int shunt_refuse(struct shunt_refusal *no, int err, int attr, const char *why)
+{
+	no->why = why;
+	no->attr = attr;
+	return err;
+}
+
+/* May sleep. */
+int shunt_service_net_init(struct shunt_net *sn);
+/* No packet can reach the namespace any more, and a grace period has passed. */
+void shunt_service_net_exit(struct shunt_net *sn);
+
+/*
+ * Under the namespace's lock, may sleep. Changes return 0, or a negative errno
+ * with *no filled in and nothing changed.
+ */
+struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *name);
+int shunt_service_add(struct shunt_net *sn, const char *name,
+		      const struct shunt_service_key *key,
+		      const struct shunt_sched *sched, u8 mode, struct shunt_refusal *no);
+/* sched NULL: as it is. */
+int shunt_service_set(struct shunt_service *service, const struct shunt_sched *sched,
+		      const u8 *mode, struct shunt_refusal *no);
+void shunt_service_del(struct shunt_service *service);
+void shunt_service_flush(struct shunt_net *sn);
+void shunt_service_totals(const struct shunt_service *service, struct shunt_totals *totals,
+			  u64 *connections);
+
+struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
+					  const union nf_inet_addr *addr, __be16 port);
+int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *addr,
+		     __be16 port, u8 mode, u32 weight, struct shunt_refusal *no);
+int shunt_server_set(struct shunt_server *server, const struct shunt_server_change *change,
+		     struct shunt_refusal *no);
+int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no);
+
+/* Under RCU, any context. The service that a client's tuple is for, or NULL. */
+struct shunt_service *shunt_service_match(struct shunt_net *sn,
+					  const struct shunt_tuple *tuple);
+
+/* Any context. A connection to the server was linked, was unlinked. */
+static inline void shunt_server_conn_made(struct shunt_server *server)
+{
+	atomic_inc(&server->conns);
+}
+
+void shunt_server_conn_gone(struct shunt_server *server);
+
+/* Any context. Whether a scheduler may choose the server. */
+static inline bool shunt_server_usable(const struct shunt_server *server)
+{
+	return !READ_ONCE(server->unreachable);
+}
+
+#endif

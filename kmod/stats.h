@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Counters of servers and services, and the reasons for which packets of a
+ * service are not forwarded.
+ */
+#ifndef SHUNT_STATS_H
+#define SHUNT_STATS_H
+
+#include <linux/u64_stats_sync.h>
+
+struct shunt_net;
+struct shunt_packet;
+
+/* One per CPU and server; written with bottom halves off on its own CPU only. */
+struct shunt_counters {
+	u64_stats_t packets;
+	u64_stats_t bytes;
+	u64_stats_t return_packets;
+	u64_stats_t return_bytes;
+	u64_stats_t connections;
+	struct u64_stats_sync sync;
+};
+
+/* Their sum over all CPUs. */
+struct shunt_totals {
+	u64 packets;
+	u64 bytes;
+	u64 return_packets;
+	u64 return_bytes;
+	u64 connections;
+};
+
+enum shunt_reason {
+	SHUNT_FORWARDED,	/* none: the packet went its way */
+	SHUNT_DROP_NO_SERVER,
+	SHUNT_DROP_NO_CONNECTION,
+	SHUNT_DROP_UNREACHABLE,
+	SHUNT_DROP_NO_ROUTE,
+	SHUNT_DROP_TUPLE_IN_USE,
+	SHUNT_DROP_FRAGMENT,
+	SHUNT_DROP_MALFORMED,
+	SHUNT_DROP_TTL,
+	SHUNT_DROP_MTU,
+	SHUNT_DROP_SOURCE_IS_VIP,
+	SHUNT_DROP_LRO,
+	SHUNT_DROP_NO_MEMORY,
+	SHUNT_DROP_NOT_SENT,
+	SHUNT_REASONS,
+};
+
+/* One per CPU and network namespace. */
+struct shunt_drops {
+	u64_stats_t count[SHUNT_REASONS];
+	struct u64_stats_sync sync;
+};
+
+/* Per-CPU counters, zero. May sleep. NULL if there is no memory. */
+struct shunt_counters __percpu *shunt_counters_alloc(void);
+struct shunt_drops __percpu *shunt_drops_alloc(void);
+
+/* Any context, bottom halves off. One forwarded packet, or the way back's. */
+void shunt_counters_packet(struct shunt_counters __percpu *counters,
+			   const struct shunt_packet *pkt, bool back);
+/* Any context, bottom halves off. One connection made. */
+void shunt_counters_connection(struct shunt_counters __percpu *counters);
+/* Adds the counters of all CPUs to *totals. Any context. */
+void shunt_counters_add(const struct shunt_counters __percpu *counters,
+			struct shunt_totals *totals);
+
+/* Any context, bottom halves off. One packet not forwarded. */
+void shunt_drop_count(struct shunt_net *sn, enum shunt_reason reason);
+/* Any context. Packets of the namespace not forwarded for this reason. */
+u64 shunt_drop_read(struct shunt_net *sn, enum shunt_reason reason);
+/* The name in listings, and a sentence with meaning and remedy. */
+const char *shunt_drop_name(enum shunt_reason reason);
+const char *shunt_drop_meaning(enum shunt_reason reason);
+
+#endif
