@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SHUNT_CLI_H
+#define SHUNT_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler.h"
+#include "nl.h"
+#include "parse.h"
+
+enum {
+	VERB_ARGS = 6,	/* the longest list, and its end */
+};
+
+/* What completion can ask the kernel for. */
+enum suggest {
+	SUGGEST_NOTHING,
+	SUGGEST_SERVICES,
+	SUGGEST_SERVERS,
+};
+
+/* One argument of a verb: first those known by their place, then the keys. */
+struct arg {
+	const char *key;		/* NULL if known by its place */
+	const char *label;		/* how help writes the value... */
+	const struct names *names;	/* ...or the words to choose from */
+	/* Parses the word into attributes of the request, or exits. */
+	void (*put)(struct request *req, const struct arg *arg, const char *word);
+	uint16_t attr;
+	uint16_t port_attr;
+	bool optional;
+	enum suggest suggest;
+};
+
+/* The verb table drives dispatch, parsing, help and completion. */
+struct verb {
+	const char *object;
+	const char *name;		/* NULL if the object is the command */
+	const char *help;
+	void (*run)(struct request *req);
+	struct arg args[VERB_ARGS];	/* ends where put is NULL */
+	uint8_t cmd;
+	bool needs_key;
+};
+
+extern const struct verb verbs[];
+extern const size_t verb_count;
+
+struct option {
+	char letter;			/* 0: none, and not for people */
+	const char *word;
+	const char *help;
+	bool *flag;
+};
+
+extern const struct option options[];
+extern const size_t option_count;
+
+/* args.c */
+void args_parse(const struct verb *verb, char **words, size_t count,
+		struct request *req);
+void put_name(struct request *req, const struct arg *arg, const char *word);
+void put_protocol(struct request *req, const struct arg *arg, const char *word);
+void put_endpoint(struct request *req, const struct arg *arg, const char *word);
+void put_target(struct request *req, const struct arg *arg, const char *word);
+void put_scheduler(struct request *req, const struct arg *arg,
+		   const char *word);
+void put_mode(struct request *req, const struct arg *arg, const char *word);
+void put_weight(struct request *req, const struct arg *arg, const char *word);
+
+/* help.c: what returns a string returns one to be freed. */
+char *verb_title(const struct verb *verb);
+char *verb_synopsis(const struct verb *verb);
+char *verb_keys(const struct verb *verb);
+char *arg_value(const struct arg *arg);
+void help_print(const char *object, const char *name);
+void completion_print(void);
+
+/* One file per object. */
+void service_show(struct request *req);
+void server_show(struct request *req);
+void conn_show(struct request *req);
+void drops_show(struct request *req);
+void status_show(struct request *req);
+void version_show(struct request *req);
+
+#endif

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/shunt.h>
+
+#include "cli.h"
+#include "print.h"
+
+static bool want_json;
+static bool want_pretty;
+static bool want_help;
+static bool want_version;
+static bool want_completion;
+
+const struct option options[] = {
+	{ 'j', "json", "Print JSON.", &want_json },
+	{ 'p', "pretty", "Print JSON, indented.", &want_pretty },
+	{ 'h', "help", "Print help, for one command if it is named.",
+	  &want_help },
+	{ 'V', "version", "Print the version of the command line.",
+	  &want_version },
+	{ 0, "completion", NULL, &want_completion },
+};
+
+const size_t option_count = ARRAY_SIZE(options);
+
+static void change(struct request *req)
+{
+	nl_do(req, NULL, NULL);
+}
+
+#define SERVICE(a) \
+	{ .label = "SERVICE", .put = put_name, .attr = (a), \
+	  .suggest = SUGGEST_SERVICES }
+#define SERVER(a, p) \
+	{ .label = "ADDR[:PORT]", .put = put_target, .attr = (a), \
+	  .port_attr = (p), .suggest = SUGGEST_SERVERS }
+#define SCHEDULER(a) \
+	{ .key = "scheduler", .names = &scheduler_names, \
+	  .put = put_scheduler, .attr = (a), .optional = true }
+#define MODE(a) \
+	{ .key = "mode", .names = &mode_names, .put = put_mode, \
+	  .attr = (a), .optional = true }
+#define WEIGHT(a) \
+	{ .key = "weight", .label = "N", .put = put_weight, .attr = (a), \
+	  .optional = true }
+
+const struct verb verbs[] = {
+	{
+		.object = "service", .name = "add",
+		.help = "Add a service: rr and dsr if not told otherwise.",
+		.run = change, .cmd = SHUNT_CMD_SERVICE_ADD,
+		.args = {
+			{ .label = "NAME", .put = put_name,
+			  .attr = SHUNT_A_SERVICE_NAME },
+			{ .names = &protocol_names, .put = put_protocol,
+			  .attr = SHUNT_A_SERVICE_PROTOCOL },
+			{ .label = "ADDR:PORT", .put = put_endpoint,
+			  .attr = SHUNT_A_SERVICE_ADDRESS,
+			  .port_attr = SHUNT_A_SERVICE_PORT },
+			SCHEDULER(SHUNT_A_SERVICE_SCHEDULER),
+			MODE(SHUNT_A_SERVICE_MODE),
+		},
+	}, {
+		.object = "service", .name = "set",
+		.help = "Change a service; the rest of it stays as it is.",
+		.run = change, .cmd = SHUNT_CMD_SERVICE_SET,
+		.needs_key = true,
+		.args = {
+			{ .label = "NAME", .put = put_name,
+			  .attr = SHUNT_A_SERVICE_NAME,
+			  .suggest = SUGGEST_SERVICES },
+			SCHEDULER(SHUNT_A_SERVICE_SCHEDULER),
+			MODE(SHUNT_A_SERVICE_MODE),
+		},
+	}, {
+		.object = "service", .name = "del",
+		.help = "Remove a service with its servers and connections.",
+		.run = change, .cmd = SHUNT_CMD_SERVICE_DEL,
+		.args = {
+			{ .label = "NAME", .put = put_name,
+			  .attr = SHUNT_A_SERVICE_NAME,
+			  .suggest = SUGGEST_SERVICES },
+		},
+	}, {
+		.object = "service", .name = "show",
+		.help = "List all services with their servers, or one.",
+		.run = service_show, .cmd = SHUNT_CMD_SERVICE_GET,
+		.args = {
+			{ .label = "NAME", .put = put_name,
+			  .attr = SHUNT_A_SERVICE_NAME, .optional = true,
+			  .suggest = SUGGEST_SERVICES },
+		},
+	}, {
+		.object = "server", .name = "add",
+		.help = "Add a server: the service's port and mode, and weight 1, if not told otherwise.",
+		.run = change, .cmd = SHUNT_CMD_SERVER_ADD,
+		.args = {
+			SERVICE(SHUNT_A_SERVER_SERVICE),
+			{ .label = "ADDR[:PORT]", .put = put_target,
+			  .attr = SHUNT_A_SERVER_ADDRESS,
+			  .port_attr = SHUNT_A_SERVER_PORT },
+			WEIGHT(SHUNT_A_SERVER_WEIGHT),
+			MODE(SHUNT_A_SERVER_MODE),
+		},
+	}, {
+		.object = "server", .name = "set",
+		.help = "Change a server; a new mode holds for new connections.",
+		.run = change, .cmd = SHUNT_CMD_SERVER_SET,
+		.needs_key = true,
+		.args = {
+			SERVICE(SHUNT_A_SERVER_SERVICE),
+			SERVER(SHUNT_A_SERVER_ADDRESS, SHUNT_A_SERVER_PORT),
+			WEIGHT(SHUNT_A_SERVER_WEIGHT),
+			MODE(SHUNT_A_SERVER_MODE),
+		},
+	}, {
+		.object = "server", .name = "del",
+		.help = "Remove a server; its connections go on to their end.",
+		.run = change, .cmd = SHUNT_CMD_SERVER_DEL,
+		.args = {
+			SERVICE(SHUNT_A_SERVER_SERVICE),
+			SERVER(SHUNT_A_SERVER_ADDRESS, SHUNT_A_SERVER_PORT),
+		},
+	}, {
+		.object = "server", .name = "show",
+		.help = "List the servers of all services, or of one.",
+		.run = server_show, .cmd = SHUNT_CMD_SERVER_GET,
+		.args = {
+			{ .label = "SERVICE", .put = put_name,
+			  .attr = SHUNT_A_SERVER_SERVICE, .optional = true,
+			  .suggest = SUGGEST_SERVICES },
+		},
+	}, {
+		.object = "conn", .name = "show",
+		.help = "List the connections, or those that match.",
+		.run = conn_show, .cmd = SHUNT_CMD_CONN_GET,
+		.args = {
+			{ .key = "service", .label = "NAME", .put = put_name,
+			  .attr = SHUNT_A_CONN_SERVICE, .optional = true,
+			  .suggest = SUGGEST_SERVICES },
+			{ .key = "server", .label = "ADDR[:PORT]",
+			  .put = put_target, .attr = SHUNT_A_CONN_SERVER,
+			  .port_attr = SHUNT_A_CONN_SERVER_PORT,
+			  .optional = true, .suggest = SUGGEST_SERVERS },
+			{ .key = "client", .label = "ADDR[:PORT]",
+			  .put = put_target, .attr = SHUNT_A_CONN_CLIENT,
+			  .port_attr = SHUNT_A_CONN_CLIENT_PORT,
+			  .optional = true },
+		},
+	}, {
+		.object = "drops",
+		.help = "Tell how many packets were not forwarded, and why.",
+		.run = drops_show, .cmd = SHUNT_CMD_DROP_GET,
+	}, {
+		.object = "status",
+		.help = "Tell what this network namespace holds.",
+		.run = status_show, .cmd = SHUNT_CMD_STATUS_GET,
+	}, {
+		.object = "flush",
+		.help = "Remove all services with their servers and connections.",
+		.run = change, .cmd = SHUNT_CMD_FLUSH,
+	}, {
+		.object = "version",
+		.help = "Tell the versions of the command line and the module.",
+		.run = version_show, .cmd = SHUNT_CMD_STATUS_GET,
+	},
+};
+
+const size_t verb_count = ARRAY_SIZE(verbs);
+
+static bool set_long_option(const char *word)
+{
+	for (size_t i = 0; i < option_count; i++) {
+		if (!strcmp(options[i].word, word)) {
+			*options[i].flag = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_short_options(const char *letters)
+{
+	for (; *letters; letters++) {
+		size_t i = 0;
+
+		while (i < option_count && options[i].letter != *letters)
+			i++;
+		if (i == option_count)
+			return false;
+		*options[i].flag = true;
+	}
+	return true;
+}
+
+/* Moves the words that are no options to the front, and returns their count. */
+static size_t take_options(char **words, size_t count)
+{
+	bool options_end = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		char *word = words[i];
+		bool known = true;
+
+		if (options_end || word[0] != '-' || !word[1])
+			words[kept++] = word;
+		else if (!strcmp(word, "--"))
+			options_end = true;
+		else if (word[1] == '-')
+			known = set_long_option(word + 2);
+		else
+			known = set_short_options(word + 1);
+		if (!known)
+			usage_error("%s is not an option; expected -j, -p, -h or -V",
+				    quote(word));
+	}
+	return kept;
+}
+
+static void list_names(const char *object, const char **names)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < verb_count; i++) {
+		const char *name = verbs[i].object;
+
+		if (object)
+			name = strcmp(name, object) ? NULL : verbs[i].name;
+		if (name && (!count || strcmp(names[count - 1], name)))
+			names[count++] = name;
+	}
+}
+
+/* Finds the verb the words begin with, and moves them and their count past. */
+static const struct verb *find_verb(char ***words, size_t *count, bool partial)
+{
+	const char *names[ARRAY_SIZE(verbs)] = {};
+	const char *object = (*words)[0];
+	const char *name = *count > 1 ? (*words)[1] : NULL;
+	const struct verb *found = NULL;
+
+	for (size_t i = 0; i < verb_count && !found; i++) {
+		if (strcmp(verbs[i].object, object))
+			continue;
+		if (!verbs[i].name || (name && !strcmp(verbs[i].name, name)) ||
+		    (!name && partial))
+			found = &verbs[i];
+	}
+	if (found) {
+		size_t used = found->name && name ? 2 : 1;
+
+		*words += used;
+		*count -= used;
+		return found;
+	}
+	list_names(object, names);
+	if (!names[0]) {
+		list_names(NULL, names);
+		usage_error("%s is not a command; expected %s", quote(object),
+			    format_choice(names, verb_count));
+	}
+	if (!name)
+		usage_error("'%s' lacks a verb; expected %s", object,
+			    format_choice(names, verb_count));
+	usage_error("%s is not a verb of %s; expected %s", quote(name), object,
+		    format_choice(names, verb_count));
+}
+
+static void help(char **words, size_t count)
+{
+	const struct verb *verb;
+	bool whole;
+
+	if (!count) {
+		help_print(NULL, NULL);
+		return;
+	}
+	whole = count == 1;
+	verb = find_verb(&words, &count, true);
+	help_print(verb->object, whole ? NULL : verb->name);
+}
+
+static void run(char **words, size_t count)
+{
+	static char *overview[] = { "service", "show" };
+	const struct verb *verb;
+	struct request req;
+
+	if (!count) {
+		words = overview;
+		count = ARRAY_SIZE(overview);
+	}
+	verb = find_verb(&words, &count, false);
+	args_parse(verb, words, count, &req);
+	verb->run(&req);
+}
+
+/*
+ * A standard stream that is closed would be taken by the netlink socket, and
+ * be written to. What is opened here instead refuses to be written to.
+ */
+static void fill_standard_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", O_RDONLY) != fd)
+			exit(EXIT_REFUSED);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char **words = argv + (argc > 0);
+	size_t count;
+
+	fill_standard_streams();
+	count = take_options(words, (size_t)(argc - (argc > 0)));
+	print_setup(want_json || want_pretty, want_pretty);
+
+	if (want_help)
+		help(words, count);
+	else if (want_version)
+		puts("shunt " SHUNT_VERSION);
+	else if (want_completion)
+		completion_print();
+	else
+		run(words, count);
+	print_flush();
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/genetlink.h>
+#include <linux/shunt.h>
+
+#include "cli.h"
+#include "nl.h"
+#include "print.h"
+
+enum {
+	RECEIVE_SIZE = 65536,	/* the kernel fills dumps up to 32 KiB */
+	REFUSAL_TEXT = 512,
+	DUMP_TRIES = 8,
+};
+
+/* What the kernel said when it refused a request. */
+struct refusal {
+	int error;			/* a positive errno, 0: not refused */
+	char sentence[REFUSAL_TEXT];	/* empty: it said nothing */
+	uint32_t offset;		/* of the attribute at fault, or 0 */
+	bool torn;			/* the dump changed under way */
+};
+
+static struct mnl_socket *sock;
+static uint16_t family;
+static uint32_t sequence;
+
+static void message_init(void *message, uint8_t cmd, uint8_t version)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(message);
+	struct genlmsghdr *genl;
+
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = cmd;
+	genl->version = version;
+}
+
+void request_init(struct request *req, uint8_t cmd, const struct verb *verb)
+{
+	memset(req, 0, sizeof(*req));
+	req->verb = verb;
+	message_init(req->message, cmd, SHUNT_FAMILY_VERSION);
+}
+
+void request_put(struct request *req, uint16_t attr, const void *value,
+		 size_t size, const char *word)
+{
+	mnl_attr_put((struct nlmsghdr *)req->message, attr, size, value);
+	req->origins[req->origin_count++] = (struct origin){ attr, word };
+}
+
+/* Reads the attributes of an acknowledgement, which begin at offset. */
+static void read_refusal(const struct nlmsghdr *nlh, unsigned int offset,
+			 int error, struct refusal *why)
+{
+	const struct nlattr *attr;
+
+	why->error = error;
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	mnl_attr_for_each(attr, nlh, offset) {
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG)
+			snprintf(why->sentence, sizeof(why->sentence), "%s",
+				 nl_string(attr));
+		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS)
+			why->offset = (uint32_t)nl_number(attr);
+	}
+}
+
+/* True if the message is the last one, with what came of the request in why. */
+static bool read_end(const struct nlmsghdr *nlh, struct refusal *why)
+{
+	const struct nlmsgerr *ack = mnl_nlmsg_get_payload(nlh);
+	unsigned int offset = sizeof(*ack);
+	int result;
+
+	if (nlh->nlmsg_type == NLMSG_DONE) {
+		memset(&result, 0, sizeof(result));
+		if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(result))
+			memcpy(&result, ack, sizeof(result));
+		if (result < 0)
+			read_refusal(nlh, sizeof(result), -result, why);
+		return true;
+	}
+	if (nlh->nlmsg_type != NLMSG_ERROR)
+		return false;
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ack))
+		die("the kernel sent a malformed acknowledgement");
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		offset += ack->msg.nlmsg_len - (unsigned int)sizeof(ack->msg);
+	if (ack->error)
+		read_refusal(nlh, offset, -ack->error, why);
+	return true;
+}
+
+/* Sends a request and hands each answer to fn, up to the last. */
+static void exchange(void *message, uint16_t type, uint16_t flags, nl_fn fn,
+		     void *data, struct refusal *why)
+{
+	static char buffer[RECEIVE_SIZE] __aligned(NLMSG_ALIGNTO);
+	struct nlmsghdr *nlh = message;
+	ssize_t received;
+	int left;
+
+	memset(why, 0, sizeof(*why));
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
+	nlh->nlmsg_seq = ++sequence;
+	if (mnl_socket_sendto(sock, nlh, nlh->nlmsg_len) < 0)
+		die("cannot send to the kernel: %s", strerror(errno));
+
+	for (;;) {
+		received = mnl_socket_recvfrom(sock, buffer, sizeof(buffer));
+		if (received < 0 && errno == EINTR)
+			continue;
+		if (received < 0)
+			die("cannot receive from the kernel: %s",
+			    strerror(errno));
+		left = (int)received;
+		nlh = (struct nlmsghdr *)buffer;
+		for (; mnl_nlmsg_ok(nlh, left);
+		     nlh = mnl_nlmsg_next(nlh, &left)) {
+			if (nlh->nlmsg_seq != sequence)
+				continue;
+			if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+				why->torn = true;
+			if (read_end(nlh, why))
+				return;
+			if (nlh->nlmsg_type == type && fn)
+				fn(nlh, data);
+		}
+	}
+}
+
+static void read_family(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[CTRL_ATTR_MAX + 1] = {};
+	uint16_t *id = data;
+
+	nl_attrs(nlh, attrs, CTRL_ATTR_MAX);
+	*id = (uint16_t)nl_number(attrs[CTRL_ATTR_FAMILY_ID]);
+}
+
+static void open_socket(void)
+{
+	int on = 1;
+
+	sock = mnl_socket_open(NETLINK_GENERIC);
+	if (!sock || mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0)
+		die("cannot open a netlink socket: %s", strerror(errno));
+	mnl_socket_setsockopt(sock, NETLINK_EXT_ACK, &on, sizeof(on));
+	mnl_socket_setsockopt(sock, NETLINK_CAP_ACK, &on, sizeof(on));
+	mnl_socket_setsockopt(sock, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+	sequence = (uint32_t)time(NULL);
+}
+
+bool nl_try_open(void)
+{
+	char message[REQUEST_SIZE] __aligned(NLMSG_ALIGNTO);
+	struct refusal why;
+
+	open_socket();
+	message_init(message, CTRL_CMD_GETFAMILY, 1);
+	mnl_attr_put_strz((struct nlmsghdr *)message, CTRL_ATTR_FAMILY_NAME,
+			  SHUNT_FAMILY_NAME);
+	exchange(message, GENL_ID_CTRL, NLM_F_ACK, read_family, &family, &why);
+	if (why.error && why.error != ENOENT)
+		die("cannot find the kernel module: %s", strerror(why.error));
+	return family;
+}
+
+static void open_family(void)
+{
+	if (!family && !nl_try_open())
+		die("the kernel module is not loaded; load it with 'modprobe shunt', or 'insmod shunt.ko' from the build directory");
+}
+
+/* Returns the word that the attribute at this offset of the request is from. */
+static const char *find_origin(const struct request *req, uint32_t offset)
+{
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)req->message;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if ((const char *)attr != req->message + offset)
+			continue;
+		for (size_t i = 0; i < req->origin_count; i++) {
+			if (req->origins[i].attr == mnl_attr_get_type(attr))
+				return req->origins[i].word;
+		}
+	}
+	return NULL;
+}
+
+__noreturn
+static void refused(const struct request *req, const struct refusal *why)
+{
+	const char *word = find_origin(req, why->offset);
+
+	if (why->error == EPERM && !why->sentence[0])
+		die("changing %s needs CAP_NET_ADMIN in this network namespace; run it as root or with sudo",
+		    req->subject ? quote(req->subject) : "the configuration");
+	if (!word)
+		word = req->subject ? req->subject : verb_title(req->verb);
+	die("%s: %s", quote(word),
+	    why->sentence[0] ? why->sentence : strerror(why->error));
+}
+
+void nl_do(struct request *req, nl_fn fn, void *data)
+{
+	struct refusal why;
+
+	open_family();
+	exchange(req->message, family, NLM_F_ACK, fn, data, &why);
+	if (why.error)
+		refused(req, &why);
+}
+
+static bool dump(struct request *req, nl_fn fn, void *data)
+{
+	struct refusal why;
+
+	open_family();
+	exchange(req->message, family, NLM_F_DUMP, fn, data, &why);
+	if (why.error)
+		refused(req, &why);
+	return !why.torn;
+}
+
+void nl_dump(struct request *req, nl_fn fn, void *data)
+{
+	dump(req, fn, data);
+}
+
+void nl_dump_whole(struct request *req, nl_fn fn, void (*reset)(void *data),
+		   void *data)
+{
+	static bool warned;
+
+	for (int i = 0; i < DUMP_TRIES; i++) {
+		reset(data);
+		if (dump(req, fn, data))
+			return;
+	}
+	if (!warned)
+		warn("the configuration changes faster than it can be read; the listing may lack what changed meanwhile");
+	warned = true;
+}

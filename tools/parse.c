@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/shunt.h>
+
+#include "compiler.h"
+#include "parse.h"
+#include "print.h"
+
+#define NAMES(l) { .list = (l), .count = ARRAY_SIZE(l) }
+
+static const char *const protocol_list[] = {
+	[IPPROTO_TCP] = "tcp",
+	[IPPROTO_UDP] = "udp",
+};
+
+static const char *const mode_list[] = {
+	[SHUNT_MODE_DSR] = "dsr",
+	[SHUNT_MODE_NAT] = "nat",
+};
+
+/* For help only: which schedulers there are is the kernel's to say. */
+static const char *const scheduler_list[] = { "rr", "wrr", "wlc" };
+
+static const char *const server_state_list[] = {
+	[SHUNT_SERVER_STATE_UP] = "up",
+	[SHUNT_SERVER_STATE_UNREACHABLE] = "unreachable",
+};
+
+static const char *const conn_state_list[] = {
+	[SHUNT_CONN_STATE_SYN] = "syn",
+	[SHUNT_CONN_STATE_ESTABLISHED] = "established",
+	[SHUNT_CONN_STATE_CLOSING] = "closing",
+	[SHUNT_CONN_STATE_CLOSED] = "closed",
+	[SHUNT_CONN_STATE_ONE_WAY] = "one-way",
+	[SHUNT_CONN_STATE_ANSWERED] = "answered",
+};
+
+const struct names protocol_names = NAMES(protocol_list);
+const struct names mode_names = NAMES(mode_list);
+const struct names scheduler_names = NAMES(scheduler_list);
+const struct names server_state_names = NAMES(server_state_list);
+const struct names conn_state_names = NAMES(conn_state_list);
+
+/* Decimal digits without a leading zero: one way to write each number. */
+bool parse_number(const char *word, uint32_t min, uint32_t max,
+		  uint32_t *number)
+{
+	uint64_t value = 0;
+	const char *c;
+
+	if (!*word || (word[0] == '0' && word[1]))
+		return false;
+	for (c = word; *c; c++) {
+		if (*c < '0' || *c > '9')
+			return false;
+		value = value * 10 + (uint64_t)(*c - '0');
+		if (value > max)
+			return false;
+	}
+	if (value < min)
+		return false;
+	*number = (uint32_t)value;
+	return true;
+}
+
+bool parse_name(const char *word, size_t max)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i < len; i++) {
+		/* Not isalnum, which asks the locale. */
+		if (!(word[i] >= 'a' && word[i] <= 'z') &&
+		    !(word[i] >= 'A' && word[i] <= 'Z') &&
+		    !(word[i] >= '0' && word[i] <= '9') &&
+		    !strchr("._-", word[i]))
+			return false;
+	}
+	return len && len <= max;
+}
+
+bool parse_enum(const struct names *names, const char *word, uint32_t *value)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (names->list[i] && !strcmp(names->list[i], word)) {
+			*value = (uint32_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Cuts the address out of the word; the rest is empty or begins with ':'. */
+static bool split_address(const char *word, int *family, const char **start,
+			  const char **end)
+{
+	const char *colon = strchr(word, ':');
+
+	*start = word;
+	if (*word == '[') {
+		*family = AF_INET6;
+		*start = word + 1;
+		*end = strchr(word, ']');
+		return *end && ((*end)[1] == ':' || !(*end)[1]);
+	}
+	if (colon && strchr(colon + 1, ':')) {
+		*family = AF_INET6;
+		*end = word + strlen(word);
+		return true;
+	}
+	*family = AF_INET;
+	*end = colon ? colon : word + strlen(word);
+	return true;
+}
+
+bool parse_address(const char *word, struct endpoint *ep, const char **port)
+{
+	char text[ADDRESS_TEXT];
+	const char *start, *end;
+
+	memset(ep, 0, sizeof(*ep));
+	if (!split_address(word, &ep->family, &start, &end))
+		return false;
+	if ((size_t)(end - start) >= sizeof(text))
+		return false;
+	memcpy(text, start, (size_t)(end - start));
+	text[end - start] = '\0';
+	if (inet_pton(ep->family, text, ep->address) != 1)
+		return false;
+
+	if (*end == ']')
+		end++;
+	*port = *end ? end + 1 : NULL;
+	return true;
+}
+
+size_t address_size(const struct endpoint *ep)
+{
+	return ep->family == AF_INET6 ? sizeof(struct in6_addr) :
+					sizeof(struct in_addr);
+}
+
+void format_address(const struct endpoint *ep, char text[ADDRESS_TEXT])
+{
+	if (!inet_ntop(ep->family, ep->address, text, ADDRESS_TEXT))
+		text[0] = '\0';
+}
+
+void format_endpoint(const struct endpoint *ep, char text[ENDPOINT_TEXT])
+{
+	bool v6 = ep->family == AF_INET6;
+	char address[ADDRESS_TEXT];
+
+	format_address(ep, address);
+	if (ep->port)
+		snprintf(text, ENDPOINT_TEXT, v6 ? "[%s]:%u" : "%s:%u",
+			 address, ep->port);
+	else
+		snprintf(text, ENDPOINT_TEXT, "%s", address);
+}
+
+const char *format_enum(const struct names *names, uint32_t value,
+			char text[ENUM_TEXT])
+{
+	if (value < names->count && names->list[value])
+		return names->list[value];
+	snprintf(text, ENUM_TEXT, "%" PRIu32, value);
+	return text;
+}
+
+char *format_choice(const char *const *words, size_t count)
+{
+	size_t left = 0;
+	char *text;
+	FILE *out = open_text(&text);
+
+	for (size_t i = 0; i < count; i++)
+		left += !!words[i];
+	for (size_t i = 0; i < count; i++) {
+		if (!words[i])
+			continue;
+		left--;
+		fprintf(out, "%s%s", words[i],
+			left > 1 ? ", " : left ? " or " : "");
+	}
+	fclose(out);
+	return text;
+}

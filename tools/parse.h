@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SHUNT_PARSE_H
+#define SHUNT_PARSE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The words for the values of one enum, in order; NULL where there is none. */
+struct names {
+	const char *const *list;
+	size_t count;
+};
+
+extern const struct names protocol_names;
+extern const struct names mode_names;
+extern const struct names scheduler_names;
+extern const struct names server_state_names;
+extern const struct names conn_state_names;
+
+struct endpoint {
+	int family;		/* AF_INET or AF_INET6, 0 if unknown */
+	uint8_t address[16];	/* network order */
+	uint16_t port;		/* host order, 0 if there is none */
+};
+
+enum {
+	ADDRESS_TEXT = INET6_ADDRSTRLEN,
+	ENDPOINT_TEXT = INET6_ADDRSTRLEN + sizeof("[]:65535"),
+	ENUM_TEXT = sizeof("4294967295"),
+};
+
+bool parse_number(const char *word, uint32_t min, uint32_t max,
+		  uint32_t *number);
+bool parse_name(const char *word, size_t max);
+bool parse_enum(const struct names *names, const char *word, uint32_t *value);
+/*
+ * Takes ADDR, ADDR:PORT, [ADDR] and [ADDR]:PORT. What stands behind the colon
+ * is left to the caller: *port points to it, or is NULL if there is no colon.
+ */
+bool parse_address(const char *word, struct endpoint *ep, const char **port);
+
+size_t address_size(const struct endpoint *ep);
+void format_address(const struct endpoint *ep, char text[ADDRESS_TEXT]);
+/* What this writes, parse_address reads. */
+void format_endpoint(const struct endpoint *ep, char text[ENDPOINT_TEXT]);
+/* A value of a newer kernel is written as its number. */
+const char *format_enum(const struct names *names, uint32_t value,
+			char text[ENUM_TEXT]);
+/* Returns "a, b or c", to be freed. */
+char *format_choice(const char *const *words, size_t count);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "print.h"
+#include "server.h"
+
+void stats_read(const struct nlattr *nest, struct stats *stats)
+{
+	const struct nlattr *attrs[SHUNT_A_STATS_MAX + 1] = {};
+
+	nl_nested(nest, attrs, SHUNT_A_STATS_MAX);
+	stats->connections = nl_number(attrs[SHUNT_A_STATS_CONNECTIONS]);
+	stats->total_connections =
+		nl_number(attrs[SHUNT_A_STATS_TOTAL_CONNECTIONS]);
+	stats->packets = nl_number(attrs[SHUNT_A_STATS_PACKETS]);
+	stats->bytes = nl_number(attrs[SHUNT_A_STATS_BYTES]);
+	stats->return_packets = nl_number(attrs[SHUNT_A_STATS_RETURN_PACKETS]);
+	stats->return_bytes = nl_number(attrs[SHUNT_A_STATS_RETURN_BYTES]);
+}
+
+void stats_print(const struct stats *stats)
+{
+	print_number("connections", stats->connections);
+	print_number("total_connections", stats->total_connections);
+	print_number("packets", stats->packets);
+	print_number("bytes", stats->bytes);
+}
+
+static void read_server(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[SHUNT_A_SERVER_MAX + 1] = {};
+	struct server_list *list = data;
+	struct server *server;
+
+	if (list->count == list->size) {
+		list->size = 2 * list->size + 64;
+		list->servers = reallocarray(list->servers, list->size,
+					     sizeof(*server));
+		if (!list->servers)
+			die("out of memory");
+	}
+	server = &list->servers[list->count++];
+	nl_attrs(nlh, attrs, SHUNT_A_SERVER_MAX);
+	snprintf(server->service, sizeof(server->service), "%s",
+		 nl_string(attrs[SHUNT_A_SERVER_SERVICE]));
+	nl_endpoint(attrs[SHUNT_A_SERVER_ADDRESS], attrs[SHUNT_A_SERVER_PORT],
+		    &server->ep);
+	server->mode = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_MODE]);
+	server->weight = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_WEIGHT]);
+	server->state = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_STATE]);
+	stats_read(attrs[SHUNT_A_SERVER_STATS], &server->stats);
+	server->next = NULL;
+}
+
+static void reset(void *data)
+{
+	struct server_list *list = data;
+
+	list->count = 0;
+}
+
+void server_list_read(struct request *req, struct server_list *list)
+{
+	nl_dump_whole(req, read_server, reset, list);
+}
+
+void server_print(const struct server *server, bool below_service)
+{
+	print_endpoint("address", "port", &server->ep);
+	if (below_service)
+		print_blank(1);
+	print_enum("mode", &mode_names, server->mode);
+	print_number("weight", server->weight);
+	print_enum("state", &server_state_names, server->state);
+	stats_print(&server->stats);
+	print_number("return_packets", server->stats.return_packets);
+	print_number("return_bytes", server->stats.return_bytes);
+}
+
+void server_show(struct request *req)
+{
+	static const char *const headings[] = {
+		"SERVICE", "ADDRESS", "MODE", "WEIGHT", "STATE", "CONNS",
+		"TOTAL", "PACKETS", "BYTES", "RET-PACKETS", "RET-BYTES",
+	};
+	struct server_list list = {};
+
+	server_list_read(req, &list);
+	print_list(headings, ARRAY_SIZE(headings), ROWS_ALL);
+	for (size_t i = 0; i < list.count; i++) {
+		print_open();
+		print_string("service", list.servers[i].service);
+		server_print(&list.servers[i], false);
+		print_close();
+	}
+	print_end();
+	free(list.servers);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SHUNT_SERVER_H
+#define SHUNT_SERVER_H
+
+#include <linux/shunt.h>
+
+#include "nl.h"
+#include "parse.h"
+
+struct stats {
+	uint64_t connections;
+	uint64_t total_connections;
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t return_packets;
+	uint64_t return_bytes;
+};
+
+struct server {
+	char service[SHUNT_NAME_MAX + 1];
+	struct endpoint ep;
+	uint32_t mode;
+	uint32_t weight;
+	uint32_t state;
+	struct stats stats;
+	struct server *next;	/* of the same service */
+};
+
+struct server_list {
+	struct server *servers;
+	size_t count;
+	size_t size;
+};
+
+/* Reads the servers of all services, or of the one the request names. */
+void server_list_read(struct request *req, struct server_list *list);
+
+/* In a table of services, the scheduler's column is left blank. */
+void server_print(const struct server *server, bool below_service);
+
+void stats_read(const struct nlattr *nest, struct stats *stats);
+/* The counters that a service and a server both have. */
+void stats_print(const struct stats *stats);
+
+#endif
