@@ -56,7 +56,7 @@ struct shunt_table {
 	struct delayed_work sweep;
 	unsigned int sweep_at;		/* the worker's own */
 	unsigned int mask;
-	spinlock_t locks[CONN_LOCKS];
+	spinlock_t locks[CONN_LOCKS];	/* chains of the buckets i, i + CONN_LOCKS ... */
 	struct hlist_head buckets[];
 };
 
@@ -84,20 +84,25 @@ static spinlock_t *conn_lock(struct shunt_table *table, const struct hlist_head 
 	return &table->locks[(bucket - table->buckets) % CONN_LOCKS];
 }
 
+/* The two may be one. */
 static void conn_lock_two(spinlock_t *a, spinlock_t *b)
+	__acquires(a) __acquires(b)
 {
-	if (a > b)
-		swap(a, b);
-	spin_lock(a);
+	spin_lock(min(a, b));
 	if (a != b)
-		spin_lock_nested(b, SINGLE_DEPTH_NESTING);
+		spin_lock_nested(max(a, b), SINGLE_DEPTH_NESTING);
+	else
+		__acquire(b);
 }
 
 static void conn_unlock_two(spinlock_t *a, spinlock_t *b)
+	__releases(a) __releases(b)
 {
 	spin_unlock(a);
 	if (a != b)
 		spin_unlock(b);
+	else
+		__release(b);
 }
 
 static u32 conn_timeout(const struct shunt_conn *conn)
@@ -171,13 +176,16 @@ void shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
 	struct shunt_table *table = sn->table;
 	bool two = conn->mode == SHUNT_MODE_NAT;
 	struct hlist_head *first = conn_bucket(table, &conn->end[SHUNT_DIR_CLIENT].tuple);
-	struct hlist_head *second = two ? conn_bucket(table, &conn->end[SHUNT_DIR_SERVER].tuple) : first;
-	spinlock_t *a = conn_lock(table, first);
-	spinlock_t *b = conn_lock(table, second);
+	struct hlist_head *second = first;
+	spinlock_t *a, *b;
 	bool linked;
 
 	lockdep_assert(in_softirq());
 
+	if (two)
+		second = conn_bucket(table, &conn->end[SHUNT_DIR_SERVER].tuple);
+	a = conn_lock(table, first);
+	b = conn_lock(table, second);
 	conn_lock_two(a, b);
 	linked = conn->linked;
 	if (linked) {

@@ -28,7 +28,7 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, const struct shunt_l
 		err = dev_queue_xmit(skb);
 	} else {
 		/* Waits in the neighbour's own queue until it has resolved. */
-		err = READ_ONCE(neigh->output)(neigh, skb);
+		err = neigh_output(neigh, skb, true);
 	}
 	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
 }

@@ -39,6 +39,18 @@ enum {
 	REFRESH_PERIOD = 5 * HZ,
 };
 
+/* Why an address cannot be that of a DSR server. */
+static const char no_route[] =
+	"there is no route to this address; a DSR server must be on a link of the director";
+static const char is_local[] =
+	"this is an address of the director itself; a DSR server must be another host";
+static const char not_a_host[] =
+	"this is not the address of one host";
+static const char behind_gateway[] =
+	"a DSR server must be on a link of the director, and this one is behind a gateway; use mode nat";
+static const char not_ethernet[] =
+	"the link to this address is not Ethernet, which DSR needs; use mode nat";
+
 /* The neighbour entry for an on-link address, with a reference; or NULL and why. */
 static struct neighbour *neigh_ipv4(struct net *net, const union nf_inet_addr *addr,
 				    const char **why)
@@ -49,17 +61,17 @@ static struct neighbour *neigh_ipv4(struct net *net, const union nf_inet_addr *a
 
 	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt)) {
-		*why = "there is no route to this address; a DSR server must be on a link of the director";
+		*why = no_route;
 		return NULL;
 	}
 	if (rt->rt_type == RTN_LOCAL)
-		*why = "this is an address of the director itself; a DSR server must be another host";
+		*why = is_local;
 	else if (rt->rt_type != RTN_UNICAST)
-		*why = "this is not the address of one host";
+		*why = not_a_host;
 	else if (rt->rt_gw_family)
-		*why = "a DSR server must be on a link of the director, and this one is behind a gateway; use mode nat";
+		*why = behind_gateway;
 	else if (rt->dst.dev->type != ARPHRD_ETHER)
-		*why = "the link to this address is not Ethernet, which DSR needs; use mode nat";
+		*why = not_ethernet;
 	else
 		neigh = dst_neigh_lookup(&rt->dst, &addr->ip);
 	ip_rt_put(rt);
@@ -77,15 +89,15 @@ static struct neighbour *neigh_ipv6(struct net *net, const union nf_inet_addr *a
 	dst = ip6_route_output(net, NULL, &fl6);
 	rt = container_of(dst, struct rt6_info, dst);
 	if (dst->error)
-		*why = "there is no route to this address; a DSR server must be on a link of the director";
+		*why = no_route;
 	else if (rt->rt6i_flags & RTF_LOCAL)
-		*why = "this is an address of the director itself; a DSR server must be another host";
+		*why = is_local;
 	else if (rt->rt6i_flags & RTF_ANYCAST)
-		*why = "this is not the address of one host";
+		*why = not_a_host;
 	else if (rt->rt6i_flags & RTF_GATEWAY)
-		*why = "a DSR server must be on a link of the director, and this one is behind a gateway; use mode nat";
+		*why = behind_gateway;
 	else if (dst->dev->type != ARPHRD_ETHER)
-		*why = "the link to this address is not Ethernet, which DSR needs; use mode nat";
+		*why = not_ethernet;
 	else
 		neigh = dst_neigh_lookup(dst, &addr->in6);
 	dst_release(dst);

@@ -41,41 +41,49 @@ static struct rewrite rewrite_for(const struct shunt_conn *conn, enum shunt_dir 
 	return (struct rewrite){ true, &client->dst, client->dport };
 }
 
-/* The way to where the packet will then go, or NULL. Returns a reference. */
-static struct dst_entry *route(struct shunt_packet *pkt, const union nf_inet_addr *src,
+/*
+ * The way to where the packet will then go, or NULL. Returns a reference. The
+ * source is a client, or a VIP that need not be local.
+ */
+static struct dst_entry *route_ipv4(const struct shunt_packet *pkt, __be32 src, __be32 dst)
+{
+	struct flowi4 fl4 = {
+		.saddr = src,
+		.daddr = dst,
+		.flowi4_mark = pkt->skb->mark,
+		.flowi4_tos = RT_TOS(ip_hdr(pkt->skb)->tos),
+		.flowi4_proto = pkt->tuple.protocol,
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct rtable *rt = ip_route_output_key(pkt->sn->net, &fl4);
+
+	return IS_ERR(rt) ? NULL : &rt->dst;
+}
+
+static struct dst_entry *route_ipv6(const struct shunt_packet *pkt, const struct in6_addr *src,
+				    const struct in6_addr *dst)
+{
+	struct flowi6 fl6 = {
+		.saddr = *src,
+		.daddr = *dst,
+		.flowi6_mark = pkt->skb->mark,
+		.flowi6_proto = pkt->tuple.protocol,
+		.flowi6_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct dst_entry *entry = ip6_route_output(pkt->sn->net, NULL, &fl6);
+
+	if (!entry->error)
+		return entry;
+	dst_release(entry);
+	return NULL;
+}
+
+static struct dst_entry *route(const struct shunt_packet *pkt, const union nf_inet_addr *src,
 			       const union nf_inet_addr *dst)
 {
-	struct net *net = pkt->sn->net;
-	struct dst_entry *entry;
-
-	/* The source is a client, or a VIP that need not be local. */
-	if (pkt->tuple.family == NFPROTO_IPV4) {
-		struct flowi4 fl4 = {
-			.saddr = src->ip,
-			.daddr = dst->ip,
-			.flowi4_mark = pkt->skb->mark,
-			.flowi4_tos = RT_TOS(ip_hdr(pkt->skb)->tos),
-			.flowi4_proto = pkt->tuple.protocol,
-			.flowi4_flags = FLOWI_FLAG_ANYSRC,
-		};
-		struct rtable *rt = ip_route_output_key(net, &fl4);
-
-		return IS_ERR(rt) ? NULL : &rt->dst;
-	} else {
-		struct flowi6 fl6 = {
-			.saddr = src->in6,
-			.daddr = dst->in6,
-			.flowi6_mark = pkt->skb->mark,
-			.flowi6_proto = pkt->tuple.protocol,
-			.flowi6_flags = FLOWI_FLAG_ANYSRC,
-		};
-
-		entry = ip6_route_output(net, NULL, &fl6);
-		if (!entry->error)
-			return entry;
-		dst_release(entry);
-		return NULL;
-	}
+	if (pkt->tuple.family == NFPROTO_IPV4)
+		return route_ipv4(pkt, src->ip, dst->ip);
+	return route_ipv6(pkt, &src->in6, &dst->in6);
 }
 
 /* Routes the packet and makes its bytes up to end writable. */
@@ -192,66 +200,64 @@ static enum shunt_reason nat_send(struct shunt_packet *pkt, const struct shunt_c
 /* Replaces bytes that an ICMP checksum covers as plain data. */
 static void put_covered(__sum16 *icmp_sum, void *field, const void *value, unsigned int size)
 {
-	__wsum before = csum_partial(field, size, 0);
-
+	csum_replace_by_diff(icmp_sum, csum_sub(csum_partial(value, size, 0),
+						csum_partial(field, size, 0)));
 	memcpy(field, value, size);
-	*icmp_sum = csum_fold(csum_add(csum_sub(~csum_unfold(*icmp_sum), before),
-				       csum_partial(field, size, 0)));
+}
+
+/* Where the packet inside an error has its TCP or UDP checksum. */
+static unsigned int inner_sum_at(const struct shunt_packet *pkt)
+{
+	return pkt->inner_l4 + (pkt->tuple.protocol == IPPROTO_TCP ?
+				offsetof(struct tcphdr, check) : offsetof(struct udphdr, check));
 }
 
 /*
  * The packet inside an error went the other way, so its other side changes.
- * A router need not return more of it than the ports (RFC 792); the checksums
- * it returned are adjusted where they are there.
+ * A router need not return more of it than the ports (RFC 792); its checksum is
+ * adjusted if it was returned.
  */
 static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 			    __sum16 *icmp_sum)
 {
-	u8 protocol = pkt->tuple.protocol;
-	struct sk_buff *skb = pkt->skb;
-	unsigned int at = pkt->inner_l4 + (protocol == IPPROTO_TCP ?
-					   offsetof(struct tcphdr, check) :
-					   offsetof(struct udphdr, check));
-	bool has_sum = at + sizeof(__sum16) <= skb->len;
-	struct rewrite inner = *to;
-	__be16 *ports = (__be16 *)(skb->data + pkt->inner_l4);
-	void *ip = skb->data + pkt->inner;
+	unsigned int addr_at, addr_size, at = inner_sum_at(pkt);
+	u8 *data = pkt->skb->data;
+	__be16 *port;
 	__sum16 sum;
-
-	inner.source = !to->source;
-	if (has_sum)
-		sum = *(__sum16 *)(skb->data + at);
-	if (has_sum && (protocol == IPPROTO_TCP || sum)) {
-		const __be16 port = ports[inner.source ? 0 : 1];
-
-		if (pkt->tuple.family == NFPROTO_IPV4) {
-			const struct iphdr *v4 = ip;
-
-			csum_replace4(&sum, inner.source ? v4->saddr : v4->daddr, to->addr->ip);
-		} else {
-			const struct ipv6hdr *v6 = ip;
-			const struct in6_addr *was = inner.source ? &v6->saddr : &v6->daddr;
-
-			sum = csum_fold(csum_add(csum_sub(~csum_unfold(sum),
-							  csum_partial(was, sizeof(*was), 0)),
-						 csum_partial(&to->addr->in6, sizeof(*was), 0)));
-		}
-		csum_replace2(&sum, port, to->port);
-		put_covered(icmp_sum, skb->data + at, &sum, sizeof(sum));
-	}
-	put_covered(icmp_sum, &ports[inner.source ? 0 : 1], &to->port, sizeof(to->port));
+	__wsum delta;
 
 	if (pkt->tuple.family == NFPROTO_IPV4) {
-		struct iphdr copy = *(struct iphdr *)ip;
-
-		put_addr(skb, NFPROTO_IPV4, &copy, &inner, NULL);
-		put_covered(icmp_sum, ip, &copy, sizeof(copy));
+		addr_at = to->source ? offsetof(struct iphdr, daddr) :
+				       offsetof(struct iphdr, saddr);
+		addr_size = sizeof(struct in_addr);
 	} else {
-		struct in6_addr *addr = inner.source ? &((struct ipv6hdr *)ip)->saddr :
-						       &((struct ipv6hdr *)ip)->daddr;
-
-		put_covered(icmp_sum, addr, &to->addr->in6, sizeof(*addr));
+		addr_at = to->source ? offsetof(struct ipv6hdr, daddr) :
+				       offsetof(struct ipv6hdr, saddr);
+		addr_size = sizeof(struct in6_addr);
 	}
+	addr_at += pkt->inner;
+	port = (__be16 *)(data + pkt->inner_l4) + (to->source ? 1 : 0);
+
+	/* What the inner headers' checksums have to make up for. */
+	delta = csum_sub(csum_partial(to->addr, addr_size, 0),
+			 csum_partial(data + addr_at, addr_size, 0));
+	if (pkt->tuple.family == NFPROTO_IPV4) {
+		u8 *check = data + pkt->inner + offsetof(struct iphdr, check);
+
+		memcpy(&sum, check, sizeof(sum));
+		csum_replace_by_diff(&sum, delta);
+		put_covered(icmp_sum, check, &sum, sizeof(sum));
+	}
+	delta = csum_add(delta, csum_sub((__force __wsum)to->port, (__force __wsum)*port));
+	if (at + sizeof(sum) <= pkt->skb->len) {
+		memcpy(&sum, data + at, sizeof(sum));
+		if (sum || pkt->tuple.protocol == IPPROTO_TCP) {
+			csum_replace_by_diff(&sum, delta);
+			put_covered(icmp_sum, data + at, &sum, sizeof(sum));
+		}
+	}
+	put_covered(icmp_sum, data + addr_at, to->addr, addr_size);
+	put_covered(icmp_sum, port, &to->port, sizeof(to->port));
 }
 
 /* The error goes on in the service's name to a client, to the server in its own. */
@@ -284,3 +290,7 @@ const struct shunt_mode_ops shunt_nat_ops = {
 	.send = nat_send,
 	.send_error = nat_send_error,
 };
+
+#ifdef SHUNT_SELFTEST
+#include "selftest/nat.c"
+#endif

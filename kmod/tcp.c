@@ -2,11 +2,11 @@
 /*
  * TCP states, of what the director can see:
  *
- *              client's packet                    server's packet (NAT only)
- *   syn        ACK without SYN -> established     -
- *   any        FIN -> closing                     FIN -> closing
- *   closing    -                                  -
- *   any        FIN of both sides -> closed, RST of either side -> closed
+ *   state         client's packet              server's packet (NAT only)
+ *   syn           ACK without SYN: established
+ *   any           first FIN: closing           first FIN: closing
+ *   any           FIN, server's seen: closed   FIN, client's seen: closed
+ *   any           RST: closed                  RST: closed
  *
  * In DSR the server's side is never seen, so a connection stays closing until
  * it has been idle long enough for the server to send what it still has.
@@ -64,3 +64,7 @@ void shunt_tcp_packet(struct shunt_conn *conn, u8 flags, enum shunt_dir dir)
 		WRITE_ONCE(conn->state, next);
 	}
 }
+
+#ifdef SHUNT_SELFTEST
+#include "selftest/tcp.c"
+#endif
