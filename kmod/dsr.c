@@ -50,7 +50,7 @@ static enum shunt_reason dsr_send(struct shunt_packet *pkt, const struct shunt_c
 	reason = shunt_forward_check(pkt, READ_ONCE(dev->mtu));
 	if (reason)
 		return reason;
-	if (skb_cow(skb, LL_RESERVED_SPACE(dev)))
+	if (skb_cow_head(skb, LL_RESERVED_SPACE(dev)))
 		return SHUNT_DROP_NO_MEMORY;
 
 	shunt_forward_hop(pkt);

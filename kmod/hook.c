@@ -61,10 +61,11 @@ static unsigned int receive(struct sk_buff *skb, const struct nf_hook_state *sta
 	}
 }
 
+/* What the link layer sent to others, or to all, is no request to a service. */
 static unsigned int on_pre_routing(void *priv, struct sk_buff *skb,
 				   const struct nf_hook_state *state)
 {
-	return receive(skb, state);
+	return skb->pkt_type == PACKET_HOST ? receive(skb, state) : NF_ACCEPT;
 }
 
 /* Comes from processes, too, with bottom halves on. */
