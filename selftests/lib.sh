@@ -1,0 +1,180 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# The library of the test scripts that run in the VM: TAP output, with the
+# network, servers and clients of net.sh. A script sources it and says what it
+# checks; the plan, the counts, the clean-up and the exit status come by
+# themselves, and a script that stops early has failed.
+set -eEuo pipefail
+
+# shellcheck source=selftests/net.sh
+source "$(dirname "${BASH_SOURCE[0]}")/net.sh"
+
+tap_count=0
+tap_failed=0
+tap_skipped=0
+tap_cleanup=()
+
+note() {
+	local text=$*
+
+	echo "# ${text//$'\n'/$'\n'# }"
+}
+
+pass() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1"
+}
+
+# fail DESCRIPTION [WHY...]
+fail() {
+	tap_count=$((tap_count + 1))
+	tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_count - $1"
+	shift
+	[[ $# -eq 0 ]] || note "$*"
+}
+
+# skip DESCRIPTION REASON
+skip() {
+	tap_count=$((tap_count + 1))
+	tap_skipped=$((tap_skipped + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+# check DESCRIPTION COMMAND...: the command succeeds.
+check() {
+	local description=$1 output status=0
+
+	shift
+	output=$("$@" 2>&1) || status=$?
+	if [[ $status -eq 0 ]]; then
+		pass "$description"
+	else
+		fail "$description" "status $status from: $*"$'\n'"$output"
+	fi
+}
+
+# refused DESCRIPTION STATUS WORDS COMMAND...: the command fails with that
+# status and says these words on standard error, in one line.
+refused() {
+	local description=$1 want=$2 words=$3 error status=0
+
+	shift 3
+	error=$("$@" 2>&1 >/dev/null) || status=$?
+	if [[ $status -eq $want && $error == *"$words"* && $error != *$'\n'* ]]; then
+		pass "$description"
+	else
+		fail "$description" "status $status, wanted $want and \"$words\", from: $*"$'\n'"$error"
+	fi
+}
+
+# is DESCRIPTION GOT WANTED
+is() {
+	if [[ $2 == "$3" ]]; then
+		pass "$1"
+	else
+		fail "$1" "got:    $2"$'\n'"wanted: $3"
+	fi
+}
+
+# like DESCRIPTION GOT REGULAR-EXPRESSION
+like() {
+	if [[ $2 =~ $3 ]]; then
+		pass "$1"
+	else
+		fail "$1" "got:           $2"$'\n'"wanted a match: $3"
+	fi
+}
+
+# drops: why packets of services were not forwarded, as "mtu=2 ttl=1".
+drops() {
+	shunt -j drops | jq -r 'map(select(.count > 0) | "\(.reason)=\(.count)") | join(" ")'
+}
+
+# nft_counters NAMESPACE: its named nftables counters, one a line as
+# "NAMESPACE NAME PACKETS BYTES".
+nft_counters() {
+	in_ns "$1" nft list counters |
+		awk -v at="$1" '/counter/ { name = $2 } /packets/ { print at, name, $2, $4 }'
+}
+
+declare -A dialled
+
+# dial NAME ADDRESS PORT [COUNT]: open so many TCP connections, one by default,
+# from the client or $FROM; they stay open until "hang_up NAME".
+dial() {
+	local to from said
+	local pipe=$WORK/dial-$1
+
+	mkfifo "$pipe-to" "$pipe-from"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	in_ns "${FROM-client}" bash -c '
+		trap "" PIPE
+		for ((i = 0; i < $2; i++)); do
+			exec {fd}<>"/dev/tcp/$0/$1" || exit
+			fds+=("$fd")
+		done
+		echo connected
+		while read -r; do
+			for fd in "${fds[@]}"; do
+				answer=lost
+				printf "GET / HTTP/1.1\r\nHost: vip\r\n\r\n" >&"$fd"
+				while IFS= read -r -t 10 line <&"$fd"; do
+					[[ $line != $'"'\\r'"' ]] || { read -r -t 10 answer <&"$fd"; break; }
+				done
+				echo "$answer"
+			done
+			echo
+		done' "$2" "$3" "${4-1}" <"$pipe-to" >"$pipe-from" 2>/dev/null &
+	disown
+	exec {to}>"$pipe-to" {from}<"$pipe-from"
+	rm "$pipe-to" "$pipe-from"
+	dialled[$1]="$to $from"
+	read -r -t 30 said <&"$from" && [[ $said == connected ]]
+}
+
+# ask NAME: one more request over each of its connections; prints who answered,
+# as "d1=2 d2=1", and "lost" for a connection that is no more.
+ask() {
+	local to from answer
+
+	read -r to from <<<"${dialled[$1]}"
+	echo >&"$to"
+	while read -r -t 30 answer <&"$from" && [[ $answer ]]; do
+		echo "$answer"
+	done | tally
+}
+
+hang_up() {
+	local to from
+
+	read -r to from <<<"${dialled[$1]}"
+	exec {to}>&- {from}<&-
+}
+
+# at_exit COMMAND...: run it at the end, the last one first.
+at_exit() {
+	tap_cleanup=("$(printf '%q ' "$@")" "${tap_cleanup[@]}")
+}
+
+# shellcheck disable=SC2317 # called by the trap
+tap_end() {
+	local status=$? command
+
+	trap - EXIT
+	set +e
+	[[ $status -eq 0 ]] || fail "the script ran to its end" "status $status"
+	# Whatever the script left: its namespaces first, traffic and all.
+	for command in "${tap_cleanup[@]}" topo_down rmmod_shunt; do
+		eval "$command" || fail "cleaning up" "status $? from: $command"
+	done
+	rm -rf "$WORK"
+	[[ $tap_count -gt 0 ]] || fail "the script checked something"
+	echo "1..$tap_count"
+	echo "$((tap_count - tap_failed - tap_skipped)) passed, $tap_failed failed, $tap_skipped skipped"
+	[[ $tap_failed -eq 0 ]]
+	exit
+}
+trap tap_end EXIT
+# Says where a script under set -e stopped.
+trap 'note "line $LINENO of ${BASH_SOURCE[0]##*/}: $BASH_COMMAND" >&2' ERR
