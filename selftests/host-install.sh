@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Test "make install" and "make uninstall" with DESTDIR and PREFIX: exactly the
+# promised files appear, the module installed loads in a VM, and nothing is left
+# afterwards. It works on a copy of the tree. Arguments: the kernels.
+set -uo pipefail
+
+top=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+mkdir -p "$top/build"
+dir=$(mktemp -d "$top/build/install.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+count=0
+failed=0
+
+# check DESCRIPTION COMMAND...
+check() {
+	local output status=0
+
+	output=$("${@:2}" 2>&1) || status=$?
+	count=$((count + 1))
+	if [[ $status -eq 0 ]]; then
+		echo "ok $count - $1"
+		return
+	fi
+	failed=$((failed + 1))
+	echo "not ok $count - $1"
+	echo "# status $status: ${output//$'\n'/$'\n'# }"
+}
+
+# installed RELEASE: these files and no other; modules may be compressed.
+installed() {
+	diff <(cd "$dir/root" && find . -type f | sed 's/\.ko\.[a-z]*$/.ko/' | sort) - <<-END
+	./lib/modules/$1/updates/shunt.ko
+	./usr/sbin/shunt
+	./usr/share/bash-completion/completions/shunt
+	./usr/share/man/man8/shunt.8
+	END
+}
+
+nothing_left() {
+	local left
+
+	left=$(find "$dir/root" -type f)
+	echo "$left"
+	[[ -z $left ]]
+}
+
+unset MAKEFLAGS MAKELEVEL
+mkdir "$dir/tree"
+(cd "$top" && tar -c --exclude='*.o' Kbuild Makefile dkms.conf LICENSE kmod include tools) |
+	tar -x -C "$dir/tree"
+for kernel; do
+	release=$("$top/selftests/vm/kernel" --release "$kernel")
+	arguments=(-C "$dir/tree" KDIR="/lib/modules/$release/build" DESTDIR="$dir/root" PREFIX=/usr)
+	check "make clean" make -C "$dir/tree" clean
+	check "make install for $release" make "${arguments[@]}" install
+	check "... installs what it promises" installed "$release"
+	check "... and the module loads on $kernel, and the command loads it" \
+		"$top/selftests/vm/run" --kernel "$kernel" \
+		"$top/selftests/installed" "$dir/root/lib/modules/$release"
+	check "make uninstall for $release" make "${arguments[@]}" uninstall
+	check "... leaves nothing" nothing_left
+done
+
+echo "1..$count"
+echo "$((count - failed)) passed, $failed failed, 0 skipped"
+[[ $failed -eq 0 ]]
