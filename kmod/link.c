@@ -47,7 +47,7 @@ static const char is_local[] =
 static const char not_a_host[] =
 	"this is not the address of one host";
 static const char behind_gateway[] =
-	"a DSR server must be on a link of the director, and this one is behind a gateway; use mode nat";
+	"a DSR server must be on a link of the director, not behind a gateway; use mode nat";
 static const char not_ethernet[] =
 	"the link to this address is not Ethernet, which DSR needs; use mode nat";
 

@@ -287,7 +287,8 @@ static void help(char **words, size_t count)
 
 static void run(char **words, size_t count)
 {
-	static char *overview[] = { "service", "show" };
+	char service[] = "service", show[] = "show";
+	char *overview[2] = { service, show };
 	const struct verb *verb;
 	struct request req;
 

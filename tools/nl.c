@@ -55,7 +55,7 @@ void request_put(struct request *req, uint16_t attr, const void *value,
 	req->origins[req->origin_count++] = (struct origin){ attr, word };
 }
 
-/* Reads the attributes of an acknowledgement, which begin at offset. */
+/* Reads the attributes of an acknowledgment, which begin at offset. */
 static void read_refusal(const struct nlmsghdr *nlh, unsigned int offset,
 			 int error, struct refusal *why)
 {
@@ -91,7 +91,7 @@ static bool read_end(const struct nlmsghdr *nlh, struct refusal *why)
 	if (nlh->nlmsg_type != NLMSG_ERROR)
 		return false;
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ack))
-		die("the kernel sent a malformed acknowledgement");
+		die("the kernel sent a malformed acknowledgment");
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		offset += ack->msg.nlmsg_len - (unsigned int)sizeof(ack->msg);
 	if (ack->error)

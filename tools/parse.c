@@ -11,8 +11,6 @@
 #include "parse.h"
 #include "print.h"
 
-#define NAMES(l) { .list = (l), .count = ARRAY_SIZE(l) }
-
 static const char *const protocol_list[] = {
 	[IPPROTO_TCP] = "tcp",
 	[IPPROTO_UDP] = "udp",
@@ -40,11 +38,30 @@ static const char *const conn_state_list[] = {
 	[SHUNT_CONN_STATE_ANSWERED] = "answered",
 };
 
-const struct names protocol_names = NAMES(protocol_list);
-const struct names mode_names = NAMES(mode_list);
-const struct names scheduler_names = NAMES(scheduler_list);
-const struct names server_state_names = NAMES(server_state_list);
-const struct names conn_state_names = NAMES(conn_state_list);
+const struct names protocol_names = {
+	.list = protocol_list,
+	.count = ARRAY_SIZE(protocol_list),
+};
+
+const struct names mode_names = {
+	.list = mode_list,
+	.count = ARRAY_SIZE(mode_list),
+};
+
+const struct names scheduler_names = {
+	.list = scheduler_list,
+	.count = ARRAY_SIZE(scheduler_list),
+};
+
+const struct names server_state_names = {
+	.list = server_state_list,
+	.count = ARRAY_SIZE(server_state_list),
+};
+
+const struct names conn_state_names = {
+	.list = conn_state_list,
+	.count = ARRAY_SIZE(conn_state_list),
+};
 
 /* Decimal digits without a leading zero: one way to write each number. */
 bool parse_number(const char *word, uint32_t min, uint32_t max,
