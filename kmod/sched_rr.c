@@ -2,21 +2,36 @@
 /* Round robin: one after the other, whatever their weights. */
 #include "sched.h"
 
+static struct shunt_server *nth_usable(const struct shunt_pool *pool, unsigned int n)
+{
+	unsigned int i, usable = 0;
+
+	for (i = 0; i < pool->count; i++)
+		usable += shunt_server_usable(pool->slot[i].server);
+	if (!usable)
+		return NULL;
+	n %= usable;
+	for (i = 0; i < pool->count; i++)
+		if (shunt_server_usable(pool->slot[i].server) && !n--)
+			return pool->slot[i].server;
+	return NULL;
+}
+
 /* The cursor belongs to the service, so that a change of servers does not restart it. */
 static struct shunt_server *rr_pick(struct shunt_service *service,
 				    const struct shunt_pool *pool,
 				    const struct shunt_tuple *tuple)
 {
-	unsigned int start = atomic_fetch_inc(&service->cursor);
-	unsigned int i;
+	unsigned int turn = atomic_fetch_inc(&service->cursor);
+	struct shunt_server *server;
 
-	for (i = 0; i < pool->count; i++) {
-		struct shunt_server *server = pool->slot[(start + i) % pool->count].server;
-
-		if (shunt_server_usable(server))
-			return server;
-	}
-	return NULL;
+	if (!pool->count)
+		return NULL;
+	server = pool->slot[turn % pool->count].server;
+	if (shunt_server_usable(server))
+		return server;
+	/* The turns of one that is out go round too, rather than to its neighbour. */
+	return nth_usable(pool, turn / pool->count);
 }
 
 const struct shunt_sched shunt_sched_rr = {

@@ -89,12 +89,16 @@ static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	unsigned int n = 0;
 
 	lockdep_assert_held(&service->sn->lock);
+	spin_lock_bh(&service->sched_lock);
 	list_for_each_entry(server, &service->servers, list) {
+		/* What was earned under other weights says nothing under these. */
+		server->credit = 0;
 		if (server->removed || !server->weight)
 			continue;
 		pool->slot[n].server = server;
 		pool->slot[n++].weight = server->weight;
 	}
+	spin_unlock_bh(&service->sched_lock);
 	pool->count = n;
 	old = rcu_replace_pointer(service->pool, pool, lockdep_is_held(&service->sn->lock));
 	if (old)
