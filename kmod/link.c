@@ -194,8 +194,6 @@ static struct shunt_link *link_make(struct shunt_server *server)
 		WRITE_ONCE(server->unreachable, false);
 	else if (state & NUD_FAILED)
 		WRITE_ONCE(server->unreachable, true);
-	/* Starts resolving what is unknown, and confirming what is stale. */
-	neigh_event_send(neigh, NULL);
 	return link;
 
 err_neigh:
@@ -224,12 +222,28 @@ static void link_refresh(struct shunt_server *server)
 		link_replace(server, link);
 }
 
+/*
+ * Starts resolving a neighbour that is unknown, and confirming one that is
+ * stale. That makes a failed one look as if it were new, so all servers of its
+ * address must have been looked at before.
+ */
+static void link_probe(struct shunt_server *server)
+{
+	const struct shunt_link *link;
+
+	link = rcu_dereference_protected(server->link,
+					 lockdep_is_held(&server->service->sn->lock));
+	if (link)
+		neigh_event_send(link->neigh, NULL);
+}
+
 void shunt_link_start(struct shunt_net *sn, struct shunt_server *server)
 {
 	lockdep_assert_held(&sn->lock);
 	server->linked = true;
 	shunt_filter_add(&sn->dsr_servers, &server->addr);
 	link_refresh(server);
+	link_probe(server);
 	schedule_delayed_work(&sn->refresh, REFRESH_PERIOD);
 }
 
@@ -241,24 +255,34 @@ void shunt_link_drop(struct shunt_net *sn, struct shunt_server *server)
 	link_replace(server, NULL);
 }
 
-static void refresh(struct work_struct *work)
+/* Calls fn for every server that has a link to be kept; false if there is none. */
+static bool visit_linked(struct shunt_net *sn, void (*fn)(struct shunt_server *server))
 {
-	struct shunt_net *sn = container_of(work, struct shunt_net, refresh.work);
 	struct shunt_service *service;
 	struct shunt_server *server;
 	bool any = false;
 	unsigned long id;
 
-	mutex_lock(&sn->lock);
 	xa_for_each(&sn->services, id, service) {
 		list_for_each_entry(server, &service->servers, list) {
 			if (!server->linked)
 				continue;
-			link_refresh(server);
+			fn(server);
 			any = true;
 		}
 		cond_resched();
 	}
+	return any;
+}
+
+static void refresh(struct work_struct *work)
+{
+	struct shunt_net *sn = container_of(work, struct shunt_net, refresh.work);
+	bool any;
+
+	mutex_lock(&sn->lock);
+	any = visit_linked(sn, link_refresh);
+	visit_linked(sn, link_probe);
 	mutex_unlock(&sn->lock);
 	if (any)
 		schedule_delayed_work(&sn->refresh, REFRESH_PERIOD);
