@@ -185,9 +185,11 @@ static void tell_mtu(struct shunt_packet *pkt, unsigned int mtu)
 
 static bool fits(const struct shunt_packet *pkt, unsigned int mtu)
 {
-	if (pkt->len <= mtu)
-		return true;
-	return skb_is_gso(pkt->skb) && skb_gso_validate_network_len(pkt->skb, mtu);
+	const struct sk_buff *skb = pkt->skb;
+
+	if (skb_is_gso(skb))
+		return skb_gso_validate_network_len(skb, mtu);
+	return skb->len - skb_network_offset(skb) <= mtu;
 }
 
 enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu)

@@ -137,8 +137,21 @@ static enum shunt_parsed parse_error(struct shunt_packet *pkt, u8 family)
 	return SHUNT_PARSED_ERROR;
 }
 
+/* An aggregated buffer has the headers, up to this length, once for all segments. */
+static void count_segments(struct shunt_packet *pkt, unsigned int headers)
+{
+	const struct skb_shared_info *info = skb_shinfo(pkt->skb);
+
+	if (!info->gso_size || pkt->bytes <= headers)
+		return;
+	/* A guest's or a tap's buffer does not tell how many. */
+	pkt->segments = info->gso_segs ?: DIV_ROUND_UP(pkt->bytes - headers, info->gso_size);
+	pkt->bytes += (pkt->segments - 1) * headers;
+}
+
 static enum shunt_parsed parse_tcp(struct shunt_packet *pkt)
 {
+	unsigned int at = skb_network_offset(pkt->skb);
 	const struct tcphdr *tcp;
 	struct tcphdr buffer;
 
@@ -146,6 +159,7 @@ static enum shunt_parsed parse_tcp(struct shunt_packet *pkt)
 	if (!tcp || tcp->doff * 4 < sizeof(*tcp))
 		return SHUNT_PARSED_MALFORMED;
 	pkt->tcp_flags = ((const u8 *)tcp)[13];
+	count_segments(pkt, pkt->l4 - at + tcp->doff * 4);
 	return SHUNT_PARSED_WHOLE;
 }
 
@@ -159,8 +173,8 @@ enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family)
 	memset(tuple, 0, sizeof(*tuple));
 	tuple->family = family;
 	pkt->tcp_flags = 0;
-	pkt->len = skb->len - at;
-	pkt->segments = max_t(unsigned int, skb_shinfo(skb)->gso_segs, 1);
+	pkt->segments = 1;
+	pkt->bytes = skb->len - at;
 
 	if (!parse_ip(skb, at, tuple, &part) || part.later)
 		return SHUNT_PARSED_OTHER;
@@ -180,6 +194,7 @@ enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family)
 		return parse_tcp(pkt);
 	if (skb->len < pkt->l4 + sizeof(struct udphdr))
 		return SHUNT_PARSED_MALFORMED;
+	count_segments(pkt, pkt->l4 - at + sizeof(struct udphdr));
 	return SHUNT_PARSED_WHOLE;
 }
 

@@ -46,8 +46,8 @@ struct shunt_packet {
 	unsigned int l4;	/* offset of the outermost TCP, UDP or ICMP header */
 	unsigned int inner;	/* of an ICMP error, offset of the inner IP header */
 	unsigned int inner_l4;	/* and of the inner TCP or UDP header */
-	unsigned int len;	/* bytes from the IP header on */
 	unsigned int segments;	/* packets this was, or will be, on the wire */
+	unsigned int bytes;	/* of those, from their IP headers on */
 	u8 tcp_flags;		/* byte 13 of the TCP header; 0 for others */
 	bool local;		/* made by this host */
 };

@@ -102,10 +102,10 @@ void shunt_counters_packet(struct shunt_counters __percpu *counters,
 	u64_stats_update_begin(&mine->sync);
 	if (back) {
 		u64_stats_add(&mine->return_packets, pkt->segments);
-		u64_stats_add(&mine->return_bytes, pkt->len);
+		u64_stats_add(&mine->return_bytes, pkt->bytes);
 	} else {
 		u64_stats_add(&mine->packets, pkt->segments);
-		u64_stats_add(&mine->bytes, pkt->len);
+		u64_stats_add(&mine->bytes, pkt->bytes);
 	}
 	u64_stats_update_end(&mine->sync);
 }

@@ -95,7 +95,7 @@ static int __init packet_try(const struct packet_fixture *f, struct sk_buff *skb
 	skb_put_data(skb, f->bytes, f->len);
 	skb_reset_network_header(skb);
 	SHUNT_EXPECT(f->what, shunt_packet_parse(&pkt, f->family) == f->parsed);
-	SHUNT_EXPECT(f->what, pkt.len == f->len && pkt.segments == 1);
+	SHUNT_EXPECT(f->what, pkt.bytes == f->len && pkt.segments == 1);
 	if (f->parsed == SHUNT_PARSED_OTHER)
 		return 0;
 	SHUNT_EXPECT(f->what, ntohs(pkt.tuple.sport) == f->sport);
