@@ -447,19 +447,38 @@ static int put_server(struct sk_buff *skb, struct netlink_callback *cb,
 	return put_end(skb, header, err);
 }
 
+static int refuse_dump(struct netlink_callback *cb, int err, int attr, const char *why)
+{
+	const struct shunt_refusal no = { .why = why, .attr = attr };
+
+	return refuse(cb->extack, shunt_compat_dump_attrs(cb), err, &no);
+}
+
 /* The name a listing is limited to, NULL for none. -ENOENT if nothing has it. */
 static int dump_service_name(struct shunt_net *sn, struct netlink_callback *cb, int attr,
 			     const char **name)
 {
-	static const struct shunt_refusal no = { .why = "there is no service of this name" };
 	struct nlattr **attrs = shunt_compat_dump_attrs(cb);
 
 	*name = attrs && attrs[attr] ? nla_data(attrs[attr]) : NULL;
 	if (!*name || shunt_service_by_name(sn, *name))
 		return 0;
-	if (cb->extack)
-		NL_SET_BAD_ATTR(cb->extack, attrs[attr]);
-	return refuse(cb->extack, attrs, -ENOENT, &no);
+	return refuse_dump(cb, -ENOENT, attr, "there is no service of this name");
+}
+
+/* Whether what connections are to be listed by makes sense. */
+static int check_filter(struct shunt_net *sn, struct netlink_callback *cb)
+{
+	static const int addrs[] = { SHUNT_A_CONN_CLIENT, SHUNT_A_CONN_SERVER };
+	struct nlattr **attrs = shunt_compat_dump_attrs(cb);
+	union nf_inet_addr addr;
+	const char *name;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(addrs); i++)
+		if (attrs && attrs[addrs[i]] && !get_addr(attrs[addrs[i]], &addr))
+			return refuse_dump(cb, -EINVAL, addrs[i], "an address has 4 bytes, or 16");
+	return dump_service_name(sn, cb, SHUNT_A_CONN_SERVICE, &name);
 }
 
 /* Where a listing goes on: cb->args[0] is the service's id, args[1] the server's. */
@@ -608,12 +627,11 @@ int shunt_nl_conn_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		.filter = shunt_compat_dump_attrs(cb),
 	};
 	unsigned long at[2] = { cb->args[0], cb->args[1] };
-	const char *name;
 	int err = 0;
 
 	mutex_lock(&sn->lock);
 	if (!at[0] && !at[1])
-		err = dump_service_name(sn, cb, SHUNT_A_CONN_SERVICE, &name);
+		err = check_filter(sn, cb);
 	if (!err && sn->table)
 		shunt_conn_walk(sn, &at[0], &at[1], put_conn, &listing);
 	mutex_unlock(&sn->lock);

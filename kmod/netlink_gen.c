@@ -81,6 +81,18 @@ static const struct nla_policy shunt_conn_get_nl_policy[SHUNT_A_CONN_SERVER_PORT
 	[SHUNT_A_CONN_SERVER_PORT] = { .type = NLA_U16, },
 };
 
+/* SHUNT_CMD_DROP_GET - dump */
+static const struct nla_policy shunt_drop_get_nl_policy[SHUNT_A_DROP_PAD + 1] = {
+};
+
+/* SHUNT_CMD_STATUS_GET - do */
+static const struct nla_policy shunt_status_get_nl_policy[SHUNT_A_STATUS_PAD + 1] = {
+};
+
+/* SHUNT_CMD_FLUSH - do */
+static const struct nla_policy shunt_flush_nl_policy[SHUNT_A_STATUS_PAD + 1] = {
+};
+
 /* Ops table for shunt */
 static const struct genl_split_ops shunt_nl_ops[] = {
 	{
@@ -147,19 +159,25 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.flags		= GENL_CMD_CAP_DUMP,
 	},
 	{
-		.cmd	= SHUNT_CMD_DROP_GET,
-		.dumpit	= shunt_nl_drop_get_dumpit,
-		.flags	= GENL_CMD_CAP_DUMP,
+		.cmd		= SHUNT_CMD_DROP_GET,
+		.dumpit		= shunt_nl_drop_get_dumpit,
+		.policy		= shunt_drop_get_nl_policy,
+		.maxattr	= SHUNT_A_DROP_PAD,
+		.flags		= GENL_CMD_CAP_DUMP,
 	},
 	{
-		.cmd	= SHUNT_CMD_STATUS_GET,
-		.doit	= shunt_nl_status_get_doit,
-		.flags	= GENL_CMD_CAP_DO,
+		.cmd		= SHUNT_CMD_STATUS_GET,
+		.doit		= shunt_nl_status_get_doit,
+		.policy		= shunt_status_get_nl_policy,
+		.maxattr	= SHUNT_A_STATUS_PAD,
+		.flags		= GENL_CMD_CAP_DO,
 	},
 	{
-		.cmd	= SHUNT_CMD_FLUSH,
-		.doit	= shunt_nl_flush_doit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+		.cmd		= SHUNT_CMD_FLUSH,
+		.doit		= shunt_nl_flush_doit,
+		.policy		= shunt_flush_nl_policy,
+		.maxattr	= SHUNT_A_STATUS_PAD,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 
