@@ -253,6 +253,8 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 		memcpy(&sum, data + at, sizeof(sum));
 		if (sum || pkt->tuple.protocol == IPPROTO_TCP) {
 			csum_replace_by_diff(&sum, delta);
+			if (!sum && pkt->tuple.protocol == IPPROTO_UDP)
+				sum = CSUM_MANGLED_0;
 			put_covered(icmp_sum, data + at, &sum, sizeof(sum));
 		}
 	}
