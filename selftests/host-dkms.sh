@@ -70,15 +70,13 @@ for kernel; do
 	check "DKMS builds for $release" dkms_here build "$release" &&
 		check "DKMS installs for $release" dkms_here install "$release" &&
 		check "the installed module loads on $kernel, as a name and by its family" \
-			"$top/selftests/vm/run" --kernel "$kernel" \
-			"$top/selftests/installed" "$dir/lib/modules/$release"
+			"$top/selftests/installed" "$kernel" "$dir/lib/modules/$release"
 	check "DKMS removes it again for $release" dkms_here uninstall "$release"
 	check "... and leaves no module" nothing_in "$dir/lib/modules/$release"
 	check "make modules KDIR=... for $release" \
 		make -C "$dir/usr/src/shunt-$version" modules KDIR="$headers"
 	check "... leaves one shunt.ko, that loads" \
-		"$top/selftests/vm/run" --kernel "$kernel" \
-		"$top/selftests/installed" "$dir/usr/src/shunt-$version/shunt.ko"
+		"$top/selftests/installed" "$kernel" "$dir/usr/src/shunt-$version/shunt.ko"
 	make -C "$dir/usr/src/shunt-$version" clean-modules >/dev/null
 done
 

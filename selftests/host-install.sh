@@ -56,8 +56,7 @@ for kernel; do
 	check "make install for $release" make "${arguments[@]}" install
 	check "... installs what it promises" installed "$release"
 	check "... and the module loads on $kernel, and the command loads it" \
-		"$top/selftests/vm/run" --kernel "$kernel" \
-		"$top/selftests/installed" "$dir/root/lib/modules/$release"
+		"$top/selftests/installed" "$kernel" "$dir/root/lib/modules/$release"
 	check "make uninstall for $release" make "${arguments[@]}" uninstall
 	check "... leaves nothing" nothing_left
 done

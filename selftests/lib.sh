@@ -98,6 +98,14 @@ nft_counters() {
 		awk -v at="$1" '/counter/ { name = $2 } /packets/ { print at, name, $2, $4 }'
 }
 
+# spawn NAME COMMAND...: run it in a namespace in the background; its process,
+# which in_ns would hide behind another, is $spawned.
+spawn() {
+	nsenter --net="/run/netns/$NS_PREFIX$1" -- "${@:2}" &
+	# shellcheck disable=SC2034 # for the script
+	spawned=$!
+}
+
 declare -A dialled
 
 # dial NAME ADDRESS PORT [COUNT]: open so many TCP connections, one by default,
@@ -115,12 +123,12 @@ dial() {
 			fds+=("$fd")
 		done
 		echo connected
-		while read -r; do
+		while read -r && [[ $REPLY == ask ]]; do
 			for fd in "${fds[@]}"; do
 				answer=lost
 				printf "GET / HTTP/1.1\r\nHost: vip\r\n\r\n" >&"$fd"
 				while IFS= read -r -t 10 line <&"$fd"; do
-					[[ $line != $'"'\\r'"' ]] || { read -r -t 10 answer <&"$fd"; break; }
+					[[ ${#line} -gt 1 ]] || { read -r -t 10 answer <&"$fd"; break; }
 				done
 				echo "$answer"
 			done
@@ -139,7 +147,7 @@ ask() {
 	local to from answer
 
 	read -r to from <<<"${dialled[$1]}"
-	echo >&"$to"
+	echo ask >&"$to"
 	while read -r -t 30 answer <&"$from" && [[ $answer ]]; do
 		echo "$answer"
 	done | tally
@@ -149,6 +157,7 @@ hang_up() {
 	local to from
 
 	read -r to from <<<"${dialled[$1]}"
+	echo bye >&"$to"
 	exec {to}>&- {from}<&-
 }
 
@@ -161,7 +170,7 @@ at_exit() {
 tap_end() {
 	local status=$? command
 
-	trap - EXIT
+	trap - EXIT ERR
 	set +e
 	[[ $status -eq 0 ]] || fail "the script ran to its end" "status $status"
 	# Whatever the script left: its namespaces first, traffic and all.

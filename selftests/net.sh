@@ -28,8 +28,11 @@
 #    The VIP is 198.51.100.1 and 2001:db8:f::1; the router sends it to the director.
 set -euo pipefail
 
-# What the VM tells its scripts: the tree, the command line tool, the module.
-: "${SHUNT_TOP:?}" "${SHUNT:?}" "${SHUNT_KO:?}"
+# What the VM tells its scripts. On the host there is no module, and no network:
+# a script there may still use the rest.
+SHUNT_TOP=${SHUNT_TOP-$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")}
+SHUNT=${SHUNT-$SHUNT_TOP/tools/shunt}
+SHUNT_KO=${SHUNT_KO-}
 
 VIP4=198.51.100.1
 VIP6=2001:db8:f::1
@@ -86,9 +89,13 @@ insmod_shunt() {
 	insmod "$SHUNT_KO"
 }
 
-# Succeeds when there is nothing to remove.
+in_vm() {
+	[[ -n $SHUNT_KO ]]
+}
+
+# Succeeds when there is nothing to remove. On the host it is not ours.
 rmmod_shunt() {
-	[[ ! -d /sys/module/shunt ]] || rmmod shunt
+	! in_vm || [[ ! -d /sys/module/shunt ]] || rmmod shunt
 }
 
 # topo_batch NAME [SYSCTL...]: configure one namespace with the ip commands of
@@ -227,6 +234,10 @@ together() {
 
 # topo_up: the network drawn at the top of this file.
 topo_up() {
+	in_vm || {
+		echo "topo_up: not in the VM" >&2
+		return 1
+	}
 	# New namespaces take these over: no address waits for its duplicate
 	# to be detected.
 	echo 1 >/proc/sys/net/core/devconf_inherit_init_net
@@ -282,6 +293,9 @@ server_config() {
 		scgi_temp_path $dir/scgi;
 		default_type application/octet-stream;
 		sendfile on;
+		# What a test keeps open stays open, however slow the machine.
+		keepalive_timeout 1h;
+		send_timeout 1h;
 		server {
 			$(printf 'listen %s; ' "${HTTP_PORTS[@]}")
 			$(printf 'listen [::]:%s; ' "${HTTP_PORTS[@]}")
