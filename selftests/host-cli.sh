@@ -1,0 +1,435 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The command line without a kernel module: every usage error, help, version,
+# what it says when the module is not loaded, and whether the completion and
+# the manual are in step with the verbs, the specification and the drop
+# reasons. Needs no root and no VM.
+# shellcheck source=selftests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+manual=$SHUNT_TOP/tools/shunt.8
+spec=$SHUNT_TOP/include/shunt.yaml
+
+# run ARGUMENTS...: the command; leaves $output, $error and $status.
+run() {
+	status=0
+	"$SHUNT" "$@" >"$WORK/output" 2>"$WORK/error" || status=$?
+	output=$(<"$WORK/output")
+	error=$(<"$WORK/error")
+}
+
+# one_sentence: the error is one line that begins with the command's name.
+one_sentence() {
+	[[ $error == "shunt: "* && $error != *$'\n'* && $(wc -l <"$WORK/error") -eq 1 ]]
+}
+
+# usage WORDS ARGUMENTS...: status 2, nothing on standard output, and one
+# sentence that has these words in it.
+usage() {
+	local words=$1 shown
+
+	shift
+	run "$@"
+	printf -v shown '%q ' "$@"
+	if [[ $status -eq 2 && -z $output && $error == *"$words"* ]] && one_sentence; then
+		pass "usage: shunt ${shown% }"
+	else
+		fail "usage: shunt ${shown% }" "status $status, wanted 2 and \"$words\""$'\n'"$error"
+	fi
+}
+
+# Words that are no commands, and words too few and too many.
+usage_words() {
+	local verb
+	local -a words
+
+	usage "'bogus' is not a command; expected service, server, conn, drops, status, flush or version" bogus
+	usage "'' is not a command" ''
+	usage "'Service' is not a command" Service show
+	usage "'serv' is not a command" serv show
+	usage "'-' is not a command" -
+	usage "'service' lacks a verb; expected add, set, del or show" service
+	usage "'server' lacks a verb" server
+	usage "'conn' lacks a verb; expected show" conn
+	usage "'bogus' is not a verb of service; expected add, set, del or show" service bogus
+	usage "'sho' is not a verb of service" service sho
+	usage "'add' is not a verb of conn; expected show" conn add
+	usage "'bogus' is not a command" --help bogus
+	usage "'bogus' is not a verb of server" --help server bogus
+
+	for verb in drops status flush version; do
+		usage "'extra' is one word too many" "$verb" extra
+	done
+	usage "'extra' is one word too many" service del web extra
+	usage "'extra' is one word too many" service show web extra
+	usage "'extra' is one word too many" server show web extra
+	usage "'extra' is one word too many" server del web 192.0.2.1 extra
+	usage "'extra' is not a key of 'service add'; expected scheduler or mode" \
+		service add web tcp 192.0.2.1:80 extra
+	usage "'extra' is not a key of 'server add'; expected weight or mode" \
+		server add web 192.0.2.1 extra 1
+	usage "'weight' is not a key of 'service set'" service set web weight 1
+	usage "'scheduler' is not a key of 'server set'" server set web 192.0.2.1 scheduler rr
+	usage "'port' is not a key of 'conn show'; expected service, server or client" conn show port 80
+
+	for verb in add set del; do
+		usage "'service $verb' lacks its NAME" service "$verb"
+		usage "'server $verb' lacks its SERVICE" server "$verb"
+		usage "'server $verb' lacks its ADDR[:PORT]" server "$verb" web
+	done
+	usage "'service add' lacks its tcp|udp" service add web
+	usage "'service add' lacks its ADDR:PORT" service add web tcp
+	usage "'service set' lacks a key; expected scheduler or mode" service set web
+	usage "'server set' lacks a key; expected weight or mode" server set web 192.0.2.1
+
+	for verb in "service add web tcp 192.0.2.1:80 scheduler" \
+		"service add web tcp 192.0.2.1:80 mode nat scheduler" \
+		"service set web scheduler" "service set web mode" \
+		"server add web 192.0.2.1 weight" "server add web 192.0.2.1 mode" \
+		"server set web 192.0.2.1 weight 1 mode" \
+		"conn show service" "conn show server" "conn show client"; do
+		read -ra words <<<"$verb"
+		usage "'${words[-1]}' lacks its value" "${words[@]}"
+	done
+	usage "'mode' is given twice" service add web tcp 192.0.2.1:80 mode nat mode nat
+	usage "'scheduler' is given twice" service set web scheduler rr mode dsr scheduler rr
+	usage "'weight' is given twice" server add web 192.0.2.1 weight 1 weight 1
+	usage "'mode' is given twice" server set web 192.0.2.1 mode dsr mode nat
+	usage "'client' is given twice" conn show client 192.0.2.1 client 192.0.2.1
+
+	usage "'-x' is not an option; expected -j, -p, -h or -V" -x
+	usage "'-jx' is not an option" -jx status
+	usage "'--bogus' is not an option" status --bogus
+	usage "'--json=yes' is not an option" --json=yes status
+	usage "'--js' is not an option" --js status
+	usage "'-1' is not an option" server add web 192.0.2.1 weight -1
+	usage "'-j' is not a command" -- -j
+}
+
+# Words in the right place that are not what belongs there.
+usage_values() {
+	local name address port weight
+	local long=abcdefghijklmnopqrstuvwxyz012345
+
+	for name in '' "$long" a/b 'a b' 'a*' a:b a@b ä $'a\nb' $'a\e[31m'; do
+		usage "is not a name; expected 1 to 31 letters" service add "$name" tcp 192.0.2.1:80
+		usage "is not a name; expected 1 to 31 letters" server add "$name" 192.0.2.1
+	done
+	usage "'$long' is not a name" service show "$long"
+	usage "'a/b' is not a name" conn show service a/b
+	usage "'a\\x0ab' is not a name" service del $'a\nb'
+
+	for name in TCP t icmp '' 6; do
+		usage "'$name' is not a protocol; expected tcp or udp" service add web "$name" 192.0.2.1:80
+	done
+	for name in DSR d tunnel '' 0; do
+		usage "'$name' is not a mode; expected dsr or nat" server add web 192.0.2.1 mode "$name"
+		usage "'$name' is not a mode; expected dsr or nat" service set web mode "$name"
+	done
+	usage "'0123456789abcdef' is not the name of a scheduler" \
+		service add web tcp 192.0.2.1:80 scheduler 0123456789abcdef
+	usage "'' is not the name of a scheduler" service set web scheduler ''
+
+	# Neither the address of a service nor of a server.
+	for address in '' 1.2.3 1.2.3.4.5 01.2.3.4 1.2.3.256 1.2.3.4/33 1.2.3.4/32 0x1.2.3.4 \
+		99999999999 ' 1.2.3.4' 1.2.3.4%eth0 www.example.org localhost :80 : 1.2.3.4: \
+		'[::1' '[::1]:' '[::1]80' '[::1]x:80' '[1.2.3.4]:80' '[]:80' '[::g]:80' \
+		'[2001:db8::1/129]:80' '[fe80::1%eth0]:80' '[[::1]]:80' 2001:db8::1::2 ::: \
+		1:2:3:4:5:6:7:8:9; do
+		usage "'$address' is not an address" service add web tcp "$address"
+		usage "'$address' is not an address" server add web "$address"
+	done
+	usage "'::1/129' is not an address" server del web ::1/129
+	usage "'1.2.3.4/33' is not an address" conn show client 1.2.3.4/33
+	# An address without its port.
+	for address in 192.0.2.1 2001:db8::1 '[2001:db8::1]'; do
+		usage "'$address' is not an address with a port" service add web tcp "$address"
+	done
+
+	for port in 70000 65536 0 -1 +1 080 8O 80x ' 80' '80 ' 0x50 http \
+		4294967376 18446744073709551696 99999999999999999999999999; do
+		usage "'$port' is not a port; expected a number from 1 to 65535" \
+			service add web tcp "192.0.2.1:$port"
+		usage "'$port' is not a port; expected a number from 1 to 65535" \
+			server add web "[2001:db8::1]:$port"
+	done
+	usage "'192.0.2.1:80:80' is not an address" service add web tcp 192.0.2.1:80:80
+	usage "'0' is not a port" conn show server 192.0.2.1:0
+	for weight in 65536 4294967297 18446744073709551617 01 1.5 1x '' ' 1' x 0x10 +1; do
+		usage "'$weight' is not a weight; expected a number from 0 to 65535" \
+			server add web 192.0.2.1 weight "$weight"
+		usage "'$weight' is not a weight; expected a number from 0 to 65535" \
+			server set web 192.0.2.1 weight "$weight"
+	done
+}
+
+# The verbs the help lists, one a line: "service add", "drops".
+verbs() {
+	"$SHUNT" --help | sed -nE 's/^  shunt ([a-z]+)( [a-z]+)?( .*)?$/\1\2/p'
+}
+
+# help_has ARGUMENTS...: help for these words is there, and only what they name.
+help_has() {
+	local want
+
+	run --help "$@"
+	want=$("$SHUNT" --help | grep -E "^  shunt $*( |\$)")
+	[[ $status -eq 0 && -z $error && $(grep '^  shunt' <<<"$output") == "$want" &&
+		$output == *--json* ]]
+}
+
+# The keys that --help names for a verb.
+verb_keys() {
+	# shellcheck disable=SC2086 # words
+	"$SHUNT" --help $1 | sed -n 's/^  shunt //p' | { grep -oE '(\[|\{|\| )[a-z]+ [^]|}]' || :; } |
+		sed -E 's/^[^a-z]*([a-z]+) .*$/\1/' | sort
+}
+
+help_and_version() {
+	local verb version
+	local -a words
+
+	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
+		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,drops,status,flush,version,"
+	while read -r verb; do
+		read -ra words <<<"$verb"
+		check "--help $verb tells of nothing else" help_has "${words[@]}"
+		check "--help ${words[0]} tells of all its verbs" help_has "${words[0]}"
+		run "${words[@]}" -h
+		is "$verb -h is help, whatever is missing" "$status $output" \
+			"0 $("$SHUNT" --help "${words[@]}")"
+	done < <(verbs)
+
+	version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$SHUNT_TOP/dkms.conf")
+	like "dkms.conf has a version" "$version" '^[0-9]+\.[0-9]+(\.[0-9]+)?$'
+	is "--version is that" "$("$SHUNT" --version)" "shunt $version"
+	is "-V, too" "$("$SHUNT" -V)" "shunt $version"
+	run -j version
+	is "version tells it in JSON, with or without a module" \
+		"$(jq -r '.cli, (.module | type)' <<<"$output" | xargs)" "$version string"
+}
+
+# Without a module, whoever asks the kernel is told how to load it.
+not_loaded() {
+	local words
+
+	if [[ -d /sys/module/shunt ]] || modinfo shunt >/dev/null 2>&1; then
+		skip "no module" "this machine has one"
+		return
+	fi
+	for words in '' "service show" "-j service show" "-p server show" "-j conn show" "-j drops" \
+		"status" "-j status" "flush" "service del web" "server add web 192.0.2.1"; do
+		# shellcheck disable=SC2086 # words
+		run $words
+		if [[ $status -eq 1 && -z $output && $error == *"not loaded"* &&
+			$error == *"'modprobe shunt'"* && $error == *"insmod shunt.ko"* ]] && one_sentence; then
+			pass "not loaded: shunt $words"
+		else
+			fail "not loaded: shunt $words" "status $status: $error"
+		fi
+	done
+	run version
+	is "version says that there is no module" "$status $error $(xargs <<<"$output")" \
+		"0  cli ${version-$("$SHUNT" -V | cut -d' ' -f2)} module not loaded"
+	is "in JSON by an empty string" "$("$SHUNT" -j version | jq -c .module)" '""'
+}
+
+# What cannot be written is an error, not a silence.
+full_disk() {
+	local words
+
+	for words in --help "--help service" --version --completion version "-j version"; do
+		status=0
+		# shellcheck disable=SC2086 # words
+		error=$("$SHUNT" $words 2>&1 >/dev/full) || status=$?
+		is "shunt $words to a full disk fails" "$status $error" \
+			"1 shunt: cannot write the output: No space left on device"
+	done
+	status=0
+	# shellcheck disable=SC2188 # closed on purpose
+	error=$("$SHUNT" --help 2>&1 >&-) || status=$?
+	like "so it does with its output closed" "$status $error" '^1 shunt: cannot write the output: '
+	status=0
+	"$SHUNT" bogus >/dev/null 2>&- || status=$?
+	is "with the errors closed the status is the same" "$status" 2
+	status=0
+	"$SHUNT" --version <&- >/dev/null || status=$?
+	is "and with the input closed" "$status" 0
+}
+
+# completes WANTED WORD...
+completes() {
+	local want=$1
+
+	shift
+	is "completion of: shunt $*" \
+		"$(PATH=$WORK/bin:$PATH "$SHUNT_TOP/selftests/complete" "$WORK/completion" "$@" 2>&1 | xargs)" \
+		"$want"
+}
+
+# A command that knows services and servers, for what completion asks it.
+known() {
+	mkdir -p "$WORK/bin"
+	cat >"$WORK/bin/shunt" <<-'END'
+	#!/bin/bash
+	case "$*" in
+	"service show")
+		echo "SERVICE  PROTO  ADDRESS"
+		echo "web      tcp    192.0.2.1:80"
+		echo "  ->            192.0.2.11:80"
+		echo "mail     tcp    192.0.2.1:25"
+		;;
+	"server show -- web")
+		echo "SERVICE  ADDRESS        MODE"
+		echo "web      192.0.2.11:80  dsr"
+		echo "web      192.0.2.12:80  dsr"
+		;;
+	"server show")
+		echo "SERVICE  ADDRESS        MODE"
+		echo "mail     192.0.2.21:25  dsr"
+		;;
+	*) exit 1 ;;
+	esac
+	END
+	chmod +x "$WORK/bin/shunt"
+}
+
+completion() {
+	local verb synopsis key value left
+	local -a words
+
+	"$SHUNT" --completion >"$WORK/completion"
+	check "the completion parses" bash -n "$WORK/completion"
+	check "the completion passes shellcheck" shellcheck -s bash "$WORK/completion"
+	check "the completion installed is what the command writes now" \
+		cmp "$WORK/completion" "$SHUNT_TOP/tools/shunt.bash-completion"
+	if [[ ! -e /usr/share/bash-completion/bash_completion ]]; then
+		skip "completion" "bash-completion is not installed"
+		return
+	fi
+	known
+
+	completes "$(verbs | cut -d' ' -f1 | sort -u | xargs)" ''
+	completes "server service" ser
+	completes "" bogus ''
+	completes "--help --json --pretty --version -V -h -j -p" -
+	completes "--json" --j
+	completes "status" -j stat
+	completes "add del set show" -j service ''
+
+	# Each verb in the table completes, and so do its keys and their values.
+	while read -r verb; do
+		read -ra words <<<"$verb"
+		completes "${words[-1]}" "${words[@]}"
+		synopsis=$("$SHUNT" --help "${words[@]}" | sed -n 's/^  shunt //p')
+		left=$(verb_keys "$verb" | xargs)
+		case $verb in
+		"service add") words+=(web tcp 192.0.2.1:80) ;;
+		"service "* | "server show") words+=(web) ;;
+		"server "*) words+=(web 192.0.2.11:80) ;;
+		esac
+		completes "$left" "${words[@]}" ''
+		for key in $left; do
+			value=$(sed -nE "s/^.*[[{ ]$key ([^] }]*).*\$/\\1/p" <<<"$synopsis")
+			[[ $value == *[a-z]* ]] || continue
+			completes "$(tr '|' '\n' <<<"$value" | sort | xargs)" "${words[@]}" "$key" ''
+			completes "$(xargs -n1 <<<"$left" | grep -vx "$key" | xargs)" \
+				"${words[@]}" "$key" "${value%%|*}" ''
+		done
+	done < <(verbs)
+
+	completes "tcp udp" service add web ''
+	completes "wlc wrr" service set web scheduler w
+	completes "mail web" service del ''
+	completes "web" server set w
+	completes "mail web" conn show service ''
+	completes "192.0.2.11:80 192.0.2.12:80" server del web ''
+	completes "80" server del web 192.0.2.11:
+}
+
+# section NAME: one section of the manual's source.
+section() {
+	awk -v name="$1" '/^\.Sh / { on = $0 == ".Sh " name } on' "$manual"
+}
+
+# Attributes of the specification as JSON calls them, of one or more sets.
+spec_keys() {
+	awk -v sets=" $* " '
+		/^attribute-sets:/ { in_sets = 1 }
+		/^operations:/ { in_sets = 0 }
+		!in_sets { next }
+		/^    name: / { on = index(sets, " " $2 " ") }
+		/^        name: / && on { key = $2 }
+		/^        type: / && on && $2 != "pad" && $2 != "nest" { gsub("-", "_", key); print key }
+	' "$spec" | sort -u
+}
+
+# The names an enum of the specification has.
+spec_names() {
+	awk -v name="$1" '
+		/^  -$/ { on = 0 }
+		/^    name: / { on = $2 == name }
+		/^        name: / && on { print $2 }
+	' "$spec"
+}
+
+# missing WORDS... <TEXT: those that are no words of the text.
+missing() {
+	local text word
+
+	text=$(cat)
+	for word; do
+		grep -qE -- "(^|[^a-z_-])$word(\$|[^a-z_-])" <<<"$text" || echo "$word"
+	done | xargs
+}
+
+manual() {
+	local verb keys command entry
+	local -a names
+
+	is "mandoc has nothing to complain of" "$(mandoc -T lint -W warning "$manual" 2>&1)" ""
+
+	while read -r verb; do
+		is "$verb is in the manual's synopsis" \
+			"$(section SYNOPSIS | grep -cxE "\.Cm $verb( .*)?")" 1
+		entry=$(section COMMANDS | awk -v head=".It Cm $verb" \
+			'/^\.It Cm/ { on = index($0 " ", head " ") == 1 } on')
+		like "$verb is among its commands" "$entry" "^\.It Cm $verb"
+		mapfile -t names < <(verb_keys "$verb")
+		is "its keys are told there" "$(missing "${names[@]}" <<<"$entry")" ""
+	done < <(verbs)
+	mapfile -t names < <("$SHUNT" --help | sed -nE 's/^  -(.), --([a-z]+) .*$/\1 , Fl Fl \2/p')
+	is "there are four options" "${#names[@]}" 4
+	is "the manual tells of all" "$(section DESCRIPTION | missing "${names[@]/#/It Fl }")" ""
+
+	keys=$(spec_keys stats service server conn drop status)
+	is "the specification's attributes are read" "$(missing name return_bytes expires \
+		meaning hooked client_port <<<"$keys")" ""
+	mapfile -t names <<<"$keys"
+	is "each is a JSON key in the manual" "$(section JSON | missing "${names[@]/#/It }")" ""
+	for command in "service show" "server show" "conn show" drops status version; do
+		check "the JSON of $command is in the manual" grep -qE "^\.It Cm $command( |\$)" \
+			<(section JSON)
+	done
+
+	for command in server-state conn-state; do
+		mapfile -t names < <(spec_names "$command")
+		check "$command has names" test "${#names[@]}" -ge 2
+		is "the manual tells each $command" "$(section STATES | missing "${names[@]}")" ""
+	done
+	mapfile -t names < <(sed -n '/reasons\[SHUNT_REASONS\]/,/^};/s/^\t\t"\([a-z-]*\)",$/\1/p' \
+		"$SHUNT_TOP/kmod/stats.c")
+	check "the module has drop reasons" test "${#names[@]}" -ge 10
+	is "the manual tells each of them, and no other" \
+		"$(section 'DROP REASONS' | sed -n 's/^\.It Cm //p' | sort | xargs)" \
+		"$(printf '%s\n' "${names[@]}" | sort | xargs)"
+}
+
+check "the command is built" test -x "$SHUNT"
+usage_words
+usage_values
+help_and_version
+not_loaded
+full_disk
+completion
+manual

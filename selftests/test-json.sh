@@ -1,0 +1,346 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What the command tells programs: the keys of each listing, in order, with
+# their types, which stay the same whatever there is to list; values that are
+# those of the traffic; filters; and listings of 60 000 connections, in as
+# little memory as those of few, and of 1 000 services.
+#
+#    The network of net.sh. The 60 000 come from the router, by pktgen; the
+#    server d3 drops what it gets of them.
+# shellcheck source=selftests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly SERVER_KEYS="address:string port:number mode:string weight:number state:string \
+connections:number total_connections:number packets:number bytes:number \
+return_packets:number return_bytes:number"
+readonly SERVICE_KEYS="name:string protocol:string address:string port:number scheduler:string \
+mode:string connections:number total_connections:number packets:number bytes:number servers:array"
+readonly CONN_KEYS="service:string protocol:string client:string client_port:number \
+address:string port:number server:string server_port:number mode:string state:string \
+expires:number"
+readonly STATUS_KEYS="version:string services:number servers:number connections:number \
+buckets:number hooked:boolean schedulers:array"
+readonly DROP_KEYS="reason:string count:number meaning:string"
+
+# json DESCRIPTION WANTED FILTER ARGUMENTS...: what jq makes of a listing.
+json() {
+	is "$1" "$(shunt -j "${@:4}" | jq -r "$3" | xargs)" "$2"
+}
+
+# The keys and types of all objects that jq's filter finds, each shape once.
+readonly SHAPE='def shape: to_entries | map("\(.key):\(.value | type)") | join(" ");'
+
+# shapes WHEN LISTED: every listing has its shape; LISTED is a letter for each
+# kind of object that must be there: service, server, conn.
+shapes() {
+	local said=$WORK/said
+
+	shunt -j >"$said"
+	is "$1: services" "$(jq -r "$SHAPE [.[] | shape] | unique[]" "$said")" \
+		"$([[ $2 != *s* ]] || echo "$SERVICE_KEYS")"
+	is "$1: their servers" "$(jq -r "$SHAPE [.[].servers[] | shape] | unique[]" "$said")" \
+		"$([[ $2 != *r* ]] || echo "$SERVER_KEYS")"
+	is "$1: without arguments as with \"service show\"" "$(<"$said")" "$(shunt -j service show)"
+	is "$1: servers" "$(shunt -j server show | jq -r "$SHAPE [.[] | shape] | unique[]")" \
+		"$([[ $2 != *r* ]] || echo "service:string $SERVER_KEYS")"
+	is "$1: connections" "$(shunt -j conn show | jq -r "$SHAPE [.[] | shape] | unique[]")" \
+		"$([[ $2 != *c* ]] || echo "$CONN_KEYS")"
+	json "$1: status" "$STATUS_KEYS" "$SHAPE shape" status
+	is "$1: drops" "$(shunt -j drops | jq -r "$SHAPE [.[] | shape] | unique[]")" "$DROP_KEYS"
+	json "$1: version" "cli:string module:string" "$SHAPE shape" version
+}
+
+# pretty ARGUMENTS...: -p says the same as -j, in indented lines.
+pretty() {
+	is "-p is the same as -j: ${*:-no arguments}" \
+		"$(shunt -p "$@" | jq -c 'walk(if type == "object" then del(.expires) else . end)')" \
+		"$(shunt -j "$@" | jq -c 'walk(if type == "object" then del(.expires) else . end)')"
+	is "but indented: ${*:-no arguments}" "$(shunt -p "$@" | wc -l)" \
+		"$(shunt -j "$@" | jq --indent 4 . | wc -l)"
+}
+
+empty() {
+	is "no service is an empty array" "$(shunt -j)" "[]"
+	is "so is no server" "$(shunt -j server show)" "[]"
+	is "so is no connection" "$(shunt -j conn show)" "[]"
+	is "and indented" "$(shunt -p) $(shunt -p conn show)" "[] []"
+	shapes "empty" ""
+	json "the status of nothing" "[0,0,0,0,false]" \
+		'[.services, .servers, .connections, .buckets, .hooked] | tojson' status
+	json "the schedulers are strings" '["rr","wrr","wlc"]' '.schedulers | tojson | gsub("\""; "\\\"")' status
+	is "the versions are that of the module" \
+		"$(shunt -j version | jq -r '"\(.cli) \(.module)"') $(shunt -j status | jq -r .version)" \
+		"$(modinfo -F version "$SHUNT_KO" | sed 's/.*/& & &/')"
+	pretty status
+	pretty version
+	pretty drops
+}
+
+# service NAME PROTOCOL ADDRESS PORT MODE SERVER [PORT]
+service() {
+	local open='' close=''
+
+	[[ $3 != *:* ]] || open=[ close=]
+	shunt service add "$1" "$2" "$open$3$close:$4" mode "$5"
+	shunt server add "$1" "$open$6$close:${7-$4}"
+}
+
+configure() {
+	service dsr tcp "$VIP4" 80 dsr 10.0.0.11
+	service dsr6 tcp "$VIP6" 80 dsr 2001:db8:a::11
+	service nat tcp "$VIP4" 8080 nat 10.1.0.21 80
+	service nat6 tcp "$VIP6" 8080 nat 2001:db8:b::21 80
+	service udp udp "$VIP4" 53 dsr 10.0.0.11
+	service udp6 udp "$VIP6" 53 dsr 2001:db8:a::11
+	service udp-nat udp "$VIP4" 5353 nat 10.1.0.21 53
+	service udp-nat6 udp "$VIP6" 5353 nat 2001:db8:b::21 53
+}
+
+# Traffic, and right behind it what is told of it: nginx closes what is idle.
+traffic() {
+	is "datagrams are answered" "$(datagrams 5 "$VIP4" 53) $(datagrams 5 "$VIP6" 53 -s 100) $(
+		)$(datagrams 5 "$VIP4" 5353) $(datagrams 5 "$VIP6" 5353 -k 2)" "d1=5 d1=5 n1=5 n1=10"
+	dial dsr "$VIP4" 80 2
+	dial dsr6 "$VIP6" 80
+	dial nat "$VIP4" 8080 2
+	dial nat6 "$VIP6" 8080
+	check "TCP connections are established" wait_until 10 established 6
+	shunt -j conn show >"$WORK/conns"
+	in_ns client ss -tnH state established >"$WORK/sockets"
+	shunt -j >"$WORK/services"
+	shunt -j status >"$WORK/status"
+}
+
+established() {
+	[[ $(shunt -j conn show | jq 'map(select(.state == "established")) | length') -eq $1 ]]
+}
+
+# told DESCRIPTION WANTED FILTER FILE: what jq makes of what was told then.
+told() {
+	is "$1" "$(jq -r "$3" "$WORK/$4" | xargs)" "$2"
+}
+
+# conns SERVICE WANTED: what its connections have in common, port and time apart.
+conns() {
+	told "$1: $2" "$2" "map(select(.service == \"$1\") | del(.service, .client_port, .expires) |
+		map(tostring) | join(\" \")) | unique[]" conns
+}
+
+# ports SERVICE ADDRESS PORT: the client's ports are those of its sockets.
+ports() {
+	told "$1: the client's ports are those it has" \
+		"$(awk -v to="$2:$3" '$4 == to { sub(".*:", "", $3); print $3 }' "$WORK/sockets" | sort | xargs)" \
+		"map(select(.service == \"$1\").client_port) | sort[]" conns
+}
+
+values() {
+	# 16 bytes and the headers; n1's answer begins with its name and a blank.
+	# shellcheck disable=SC2016 # jq's own
+	told "datagrams and their bytes are counted" \
+		"udp 5 5 5 220 0 0 udp6 5 5 5 740 0 0 udp-nat 5 5 5 220 5 235 udp-nat6 5 5 10 640 10 670" \
+		'.[] | select(.protocol == "udp") | .name as $name | .servers[] |
+		"\($name) \(.connections) \(.total_connections) \(.packets) \(.bytes) \(.return_packets) \(.return_bytes)"' \
+		services
+	told "a service has the sums of its servers" "" \
+		'.[] | select(.connections != (.servers | map(.connections) | add) or
+			.total_connections != (.servers | map(.total_connections) | add) or
+			.packets != (.servers | map(.packets) | add) or
+			.bytes != (.servers | map(.bytes) | add)) | .name' services
+	told "connections of each service" "dsr=2 dsr6=1 nat=2 nat6=1 udp=5 udp6=5 udp-nat=5 udp-nat6=5" \
+		'.[] | "\(.name)=\(.connections)"' services
+	told "their sum is the status'" "26 8 8 true" \
+		'"\(.connections) \(.services) \(.servers) \(.hooked)"' status
+	told "conn show lists as many" "dsr=2 dsr6=1 nat=2 nat6=1 udp=5 udp-nat=5 udp-nat6=5 udp6=5" \
+		'group_by(.service)[] | "\(.[0].service)=\(length)"' conns
+
+	ports dsr "$VIP4" 80
+	ports nat "$VIP4" 8080
+	ports dsr6 "[$VIP6]" 80
+	conns dsr "tcp 192.0.2.10 $VIP4 80 10.0.0.11 80 dsr established"
+	conns dsr6 "tcp 2001:db8:c::10 $VIP6 80 2001:db8:a::11 80 dsr established"
+	conns nat "tcp 192.0.2.10 $VIP4 8080 10.1.0.21 80 nat established"
+	conns nat6 "tcp 2001:db8:c::10 $VIP6 8080 2001:db8:b::21 80 nat established"
+	conns udp "udp 192.0.2.10 $VIP4 53 10.0.0.11 53 dsr one-way"
+	conns udp6 "udp 2001:db8:c::10 $VIP6 53 2001:db8:a::11 53 dsr one-way"
+	conns udp-nat "udp 192.0.2.10 $VIP4 5353 10.1.0.21 53 nat answered"
+	conns udp-nat6 "udp 2001:db8:c::10 $VIP6 5353 2001:db8:b::21 53 nat answered"
+
+	told "what is left is whole seconds, above 0 and no more than the state's timeout" "" \
+		'.[] | select(.expires < 1 or .expires > (if .protocol == "udp" then 300 else 8100 end) or
+			.expires != (.expires | floor))' conns
+	told "nor much less" "" \
+		'.[] | select(.expires < (if .protocol == "udp" then 200 else 8000 end))' conns
+	check "it counts down" wait_until 5 expires_less \
+		"$(shunt -j conn show service udp | jq 'map(.expires) | min')"
+}
+
+expires_less() {
+	(($(shunt -j conn show service udp | jq 'map(.expires) | min') < $1))
+}
+
+# listed WANTED ARGUMENTS...: so many connections, of these services.
+listed() {
+	json "filter: ${*:2}" "$1" 'length, (map(.service) | unique[])' conn show "${@:2}"
+}
+
+filters() {
+	local port
+
+	port=$(shunt -j conn show service dsr6 | jq '.[0].client_port')
+	listed "2 dsr" service dsr
+	listed "7 dsr udp" server 10.0.0.11
+	listed "5 udp" server 10.0.0.11:53
+	listed "0" server 10.0.0.11:54
+	listed "0" server 10.0.0.12
+	listed "6 dsr6 udp6" server 2001:db8:a::11
+	listed "1 dsr6" server '[2001:db8:a::11]:80'
+	listed "14 dsr nat udp udp-nat" client 192.0.2.10
+	listed "0" client 192.0.2.11
+	listed "0" client 192.0.2.10:1
+	listed "0" client "$VIP4"
+	listed "1 dsr6" client "[2001:db8:c::10]:$port"
+	listed "12 dsr6 nat6 udp-nat6 udp6" client 2001:db8:c::10
+	listed "2 nat" service nat server 10.1.0.21 client 192.0.2.10
+	listed "2 nat" client 192.0.2.10 server 10.1.0.21:80
+	listed "0" service nat server 10.0.0.11
+	listed "0" service dsr client 2001:db8:c::10
+	is "what matches nothing is an empty array" "$(shunt -j conn show server 10.0.0.12)" "[]"
+	is "a text listing is filtered, too" "$(shunt conn show service nat | wc -l)" 3
+	json "service show of one" "nat6 1" '.[] | "\(.name) \(.servers | length)"' service show nat6
+	json "server show of one" "udp-nat 53" '.[] | "\(.service) \(.port)"' server show udp-nat
+}
+
+# pg FILE LINE...: give pktgen, on the router, these lines.
+pg() {
+	local line
+
+	for line in "${@:2}"; do
+		# shellcheck disable=SC2016 # expanded by the inner shell
+		in_ns router sh -c 'echo "$1" >"/proc/net/pktgen/$0"' "$1" "$line"
+	done
+}
+
+# flood COUNT: so many datagrams, each the first of a connection. 251 senders
+# and 401 ports come round together after 100 651 packets only.
+flood() {
+	pg eth1 "count $1"
+	in_ns router sh -c 'echo start >/proc/net/pktgen/pgctrl'
+	in_ns router grep -o 'pkts-sofar: [0-9]*' /proc/net/pktgen/eth1
+}
+
+connections() {
+	shunt -j status | jq .connections
+}
+
+# Count the records of a listing that is one to a line, those that differ, and
+# those that are no JSON or no connection of the flood.
+cat >"$WORK/count.py" <<'END'
+import json, sys
+seen, lines, bad = set(), 0, 0
+for line in sys.stdin:
+    lines += 1
+    try:
+        one = json.loads(line.strip().strip("[],"))
+        seen.add((one["client"], one["client_port"]))
+        bad += (one["service"], one["address"], one["port"], one["server"], one["protocol"]) != \
+            ("big", "198.51.100.1", 9, "10.0.0.13", "udp")
+    except ValueError:
+        bad += 1
+print(lines, len(seen), bad)
+END
+
+# Listings of any length take no more memory than this.
+readonly DATA=$((3 << 20))
+
+# big COUNT: a listing of so many connections.
+big() {
+	is "$1 connections are there" "$(connections)" "$1"
+	is "all are listed, once" \
+		"$(in_ns director prlimit --data=$DATA "$SHUNT" -j conn show | /usr/bin/python3 "$WORK/count.py")" \
+		"$1 $1 0"
+	is "as text, too" "$(in_ns director prlimit --data=$DATA "$SHUNT" conn show | wc -l)" $(($1 + 1))
+	is "one is found among them" "$(shunt -j conn show client 10.128.0.7:10007 | jq length)" 1
+}
+
+many_connections() {
+	local mac
+
+	shunt flush
+	shunt service add big udp "$VIP4:9"
+	shunt server add big 10.0.0.13
+	in_ns d3 nft -f - <<-END
+	table inet sink { chain early { type filter hook prerouting priority raw; udp dport 9 drop; }; }
+	END
+	mac=$(in_ns director ip -j link show eth0 | jq -r '.[0].address')
+	modprobe pktgen
+	pg kpktgend_0 rem_device_all "add_device eth1"
+	pg eth1 "dst $VIP4" "dst_mac $mac" "src_min 10.128.0.0" "src_max 10.128.0.250" \
+		"udp_src_min 10000" "udp_src_max 10400" "udp_dst_min 9" "udp_dst_max 9" "pkt_size 60" "delay 0"
+	check "the limit of memory is one" refuses_memory
+	flood 5000 >/dev/null
+	big 5000
+	# Begins again with the first sender: 5000 of these are known.
+	flood 60000 >/dev/null
+	big 60000
+	pg kpktgend_0 rem_device_all
+	rmmod pktgen
+}
+
+refuses_memory() {
+	! prlimit --data=$DATA /usr/bin/python3 -c "bytearray($DATA)" 2>/dev/null
+}
+
+# timed SECONDS DESCRIPTION COMMAND...: it succeeds, and in that time.
+timed() {
+	local start=${EPOCHREALTIME/[.,]/} took status=0
+
+	"${@:3}" >"$WORK/timed" 2>&1 || status=$?
+	took=$(((${EPOCHREALTIME/[.,]/} - start) / 1000))
+	if [[ $status -eq 0 && $took -lt $(($1 * 1000)) ]]; then
+		pass "$2"
+	else
+		fail "$2" "status $status after $took ms: $(tail -n 5 "$WORK/timed")"
+	fi
+	note "$took ms"
+}
+
+many_services() {
+	shunt flush
+	timed 60 "1000 services with 5 servers each are loaded" in_ns director /usr/bin/python3 \
+		"$SHUNT_TOP/selftests/netlink.py" "$SHUNT_TOP/include/shunt.yaml" load 1000
+	timed 20 "and listed" shunt -j
+	is "each with its own servers" "$(jq -c '[length, (map(.name) | unique | length),
+		(map(.servers | length) | unique), (map(.port - .servers[0].port) | unique),
+		(map(.servers | map("\(.address) \(.mode)")) | unique)]' "$WORK/timed")" \
+		'[1000,1000,[5],[0],[["10.0.0.11 dsr","10.0.0.12 dsr","10.0.0.13 dsr","10.1.0.21 nat","10.1.0.22 nat"]]]'
+	is "in the order in which they were added" "$(jq -c 'map(.name) == [range(1000) | "many-\(.)"]' "$WORK/timed")" true
+	json "server show lists them in the same order" "true" \
+		'map(.service) == [range(1000) | "many-\(.)" | (., ., ., ., .)]' server show
+	is "as text there are as many lines" "$(shunt | wc -l)" 6001
+	json "the status counts them" "1000 5000" '"\(.services) \(.servers)"' status
+	json "one of them is shown alone" "many-777 5" '.[] | "\(.name) \(.servers | length)"' service show many-777
+	timed 20 "all are flushed" shunt flush
+	is "and gone" "$(shunt -j)" "[]"
+}
+
+topo_up
+servers_up d1 n1
+insmod_shunt
+empty
+shunt service add bare tcp "$VIP4:1"
+shapes "a service without servers" s
+json "its servers are an empty array" "[]" '.[].servers | tojson'
+shunt server add bare 10.0.0.11
+shapes "servers without traffic" sr
+shunt flush
+configure
+traffic
+values
+filters
+shapes "with connections" src
+pretty
+pretty server show
+pretty service show nat
+pretty conn show
+many_connections
+many_services
