@@ -14,8 +14,10 @@
  * selects; a connection in two buckets is linked and unlinked with both locks,
  * taken in the order of their addresses. "linked" changes under the same locks,
  * so that of several that unlink a connection one does. Tuples, server and mode
- * never change. "seen", "state" and "fins" are written without a lock by
- * whoever carries a packet; two CPUs that race leave one of two true values.
+ * never change. "seen", "seq" and "marks" are written without a lock by whoever
+ * carries a packet; two CPUs that race leave one of two true values. "state"
+ * changes by compare and exchange, since the server counts its connections by
+ * state; whoever unlinks a connection puts it in a state that it never leaves.
  *
  * What a reader may observe: lookups and walks hold RCU only. A connection that
  * they find may be unlinked meanwhile; it, its server and the server's service
@@ -25,7 +27,8 @@
  *
  * Expiry: an entry whose time is up is absent to lookups from that moment,
  * whether or not the sweep has reached it. A worker sweeps the table once a
- * second in slices of at most two milliseconds and frees what it finds. No
+ * second in slices of at most two milliseconds and frees what it finds; it also
+ * sends the resets that a service asks for. No
  * packet pays for another's expiry, except one that finds its own tuple taken
  * by an expired entry, which it replaces.
  *
@@ -40,7 +43,11 @@
 
 #include "conn.h"
 #include "net.h"
+#include "reset.h"
 #include "service.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 enum {
 	CONN_LOCKS = 256,
@@ -105,22 +112,35 @@ static void conn_unlock_two(spinlock_t *a, spinlock_t *b)
 		__release(b);
 }
 
+/* Seconds; none for a connection that is out of the table. */
 static u32 conn_timeout(const struct shunt_conn *conn)
 {
 	u8 state = READ_ONCE(conn->state);
 
-	if (shunt_conn_tuple(conn)->protocol == IPPROTO_TCP)
-		return shunt_tcp_timeout(state);
-	return shunt_udp_timeout(state);
+	if (state == SHUNT_CONN_GONE)
+		return 0;
+	return READ_ONCE(conn->server->service->timeouts[state]);
 }
 
-/* The stamp may be a second old, so an entry gets one second more. */
+/*
+ * Jiffies. The stamp may be a second old, unless the connection is exact, so an
+ * entry gets one second more; and a jiffy, because the stamp's had begun.
+ */
 static u32 conn_left(const struct shunt_conn *conn)
 {
 	u32 idle = (u32)jiffies - READ_ONCE(conn->seen);
-	u32 allowed = (conn_timeout(conn) + 1) * HZ;
+	u32 more = READ_ONCE(conn->marks) & SHUNT_MARK_EXACT ? 1 : HZ + 1;
+	u32 allowed = conn_timeout(conn) * HZ + more;
 
 	return idle < allowed ? allowed - idle : 0;
+}
+
+/* As !conn_left(), without looking at the service of a connection in use. */
+static bool conn_is_expired(const struct shunt_conn *conn)
+{
+	if (likely((u32)jiffies - READ_ONCE(conn->seen) < HZ))
+		return false;
+	return !conn_left(conn);
 }
 
 u32 shunt_conn_expires(const struct shunt_conn *conn)
@@ -160,7 +180,7 @@ struct shunt_conn *shunt_conn_find(struct shunt_net *sn, const struct shunt_tupl
 	if (!end)
 		return NULL;
 	conn = conn_of(end);
-	if (!conn_left(conn))
+	if (conn_is_expired(conn))
 		return NULL;
 	*dir = end->dir;
 	return conn;
@@ -171,7 +191,19 @@ static void conn_free(struct rcu_head *rcu)
 	kmem_cache_free(conn_cache, container_of(rcu, struct shunt_conn, rcu));
 }
 
-void shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
+void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to)
+{
+	struct shunt_server *server = conn->server;
+
+	/* A shorter timeout counts from this very packet. */
+	WRITE_ONCE(conn->seen, (u32)jiffies);
+	if (cmpxchg(&conn->state, from, to) != from)
+		return;
+	atomic_dec(&server->states[from]);
+	atomic_inc(&server->states[to]);
+}
+
+bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
 {
 	struct shunt_table *table = sn->table;
 	bool two = conn->mode == SHUNT_MODE_NAT;
@@ -196,24 +228,21 @@ void shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
 	}
 	conn_unlock_two(a, b);
 	if (!linked)
-		return;
+		return false;
 
 	atomic_long_dec(&table->count);
-	shunt_server_conn_gone(conn->server);
+	shunt_server_conn_gone(conn->server, xchg(&conn->state, SHUNT_CONN_GONE));
 	call_rcu(&conn->rcu, conn_free);
+	return true;
 }
 
-static struct shunt_conn *conn_alloc(const struct shunt_tuple *tuple,
-				     struct shunt_server *server)
+void shunt_conn_fill(struct shunt_conn *conn, const struct shunt_tuple *tuple,
+		     struct shunt_server *server)
 {
-	struct shunt_conn *conn = kmem_cache_zalloc(conn_cache, GFP_ATOMIC);
-	struct shunt_tuple *back;
+	struct shunt_tuple *back = &conn->end[SHUNT_DIR_SERVER].tuple;
 
-	if (!conn)
-		return NULL;
 	conn->end[SHUNT_DIR_CLIENT].tuple = *tuple;
 	conn->end[SHUNT_DIR_SERVER].dir = SHUNT_DIR_SERVER;
-	back = &conn->end[SHUNT_DIR_SERVER].tuple;
 	back->src = server->addr;
 	back->dst = tuple->src;
 	back->sport = server->port;
@@ -224,8 +253,19 @@ static struct shunt_conn *conn_alloc(const struct shunt_tuple *tuple,
 	conn->server = server;
 	conn->seen = jiffies;
 	conn->mode = READ_ONCE(server->mode);
-	conn->state = tuple->protocol == IPPROTO_TCP ? SHUNT_CONN_STATE_SYN :
-						       SHUNT_CONN_STATE_ONE_WAY;
+}
+
+static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shunt_server *server)
+{
+	struct shunt_conn *conn = kmem_cache_zalloc(conn_cache, GFP_ATOMIC);
+
+	if (!conn)
+		return NULL;
+	shunt_conn_fill(conn, &pkt->tuple, server);
+	if (pkt->tuple.protocol == IPPROTO_TCP)
+		shunt_tcp_first(conn, pkt);
+	else
+		conn->state = SHUNT_CONN_STATE_ONE_WAY;
 	conn->linked = true;
 	return conn;
 }
@@ -252,7 +292,7 @@ static struct shunt_conn_end *conn_link(struct shunt_table *table, struct shunt_
 	if (!taken) {
 		/* Counted before it can be found, so that the count never lags. */
 		atomic_long_inc(&table->count);
-		shunt_server_conn_made(conn->server);
+		shunt_server_conn_made(conn->server, conn->state);
 		hlist_add_head_rcu(&client->node, first);
 		if (two)
 			hlist_add_head_rcu(&server->node, second);
@@ -261,10 +301,12 @@ static struct shunt_conn_end *conn_link(struct shunt_table *table, struct shunt_
 	return taken;
 }
 
-struct shunt_conn *shunt_conn_make(struct shunt_net *sn, const struct shunt_tuple *tuple,
-				   struct shunt_server *server, enum shunt_reason *reason)
+struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,
+				   enum shunt_reason *reason)
 {
-	struct shunt_conn *conn = conn_alloc(tuple, server);
+	struct shunt_conn *conn = conn_alloc(pkt, server);
+	const struct shunt_tuple *tuple = &pkt->tuple;
+	struct shunt_net *sn = pkt->sn;
 	struct shunt_conn_end *taken;
 	struct shunt_conn *other;
 
@@ -287,26 +329,19 @@ struct shunt_conn *shunt_conn_make(struct shunt_net *sn, const struct shunt_tupl
 		return NULL;
 	}
 	shunt_counters_connection(server->counters);
+	trace_shunt_conn_new(conn, conn->state);
 	return conn;
 }
 
-/* Unlinks the entries of a bucket that fn picks. */
-static void conn_prune(struct shunt_net *sn, struct hlist_head *bucket,
-		       bool (*fn)(const struct shunt_conn *conn, const void *arg),
-		       const void *arg)
+/* A connection's time was up. It is out of the table, and readable under RCU. */
+static void conn_expire(struct shunt_net *sn, const struct shunt_conn *conn, u8 state)
 {
-	struct shunt_conn_end *end;
-
-	if (hlist_empty(bucket))
+	trace_shunt_conn_expired(conn, state);
+	if (!(conn->marks & SHUNT_MARK_EXACT) || state > SHUNT_CONN_STATE_CLOSING ||
+	    READ_ONCE(conn->server->service->on_expire) != SHUNT_ON_EXPIRE_RESET)
 		return;
-	rcu_read_lock();
-	local_bh_disable();
-	/* The entry just unlinked keeps its way forward until a grace period. */
-	hlist_for_each_entry_rcu(end, bucket, node)
-		if (end->dir == SHUNT_DIR_CLIENT && fn(conn_of(end), arg))
-			shunt_conn_unlink(sn, conn_of(end));
-	local_bh_enable();
-	rcu_read_unlock();
+	trace_shunt_conn_reset(conn, state);
+	shunt_reset_both(sn, conn);
 }
 
 static bool conn_expired(const struct shunt_conn *conn, const void *arg)
@@ -314,20 +349,58 @@ static bool conn_expired(const struct shunt_conn *conn, const void *arg)
 	return !conn_left(conn);
 }
 
+/* Unlinks the entries of a bucket that fn picks. Returns how many. */
+static unsigned int conn_prune(struct shunt_net *sn, struct hlist_head *bucket,
+			       bool (*fn)(const struct shunt_conn *conn, const void *arg),
+			       const void *arg)
+{
+	struct shunt_conn_end *end;
+	unsigned int n = 0;
+
+	if (hlist_empty(bucket))
+		return 0;
+	rcu_read_lock();
+	local_bh_disable();
+	/* The entry just unlinked keeps its way forward until a grace period. */
+	hlist_for_each_entry_rcu(end, bucket, node) {
+		struct shunt_conn *conn = conn_of(end);
+		u8 state = READ_ONCE(conn->state);
+
+		if (end->dir != SHUNT_DIR_CLIENT || !fn(conn, arg) ||
+		    !shunt_conn_unlink(sn, conn))
+			continue;
+		n++;
+		if (fn == conn_expired)
+			conn_expire(sn, conn, state);
+	}
+	local_bh_enable();
+	rcu_read_unlock();
+	return n;
+}
+
 static bool conn_belongs(const struct shunt_conn *conn, const void *arg)
 {
 	return !arg || conn->server->service == arg;
 }
 
-void shunt_conn_flush(struct shunt_net *sn, const struct shunt_service *service)
+unsigned int shunt_conn_delete(struct shunt_net *sn,
+			       bool (*fn)(const struct shunt_conn *conn, const void *arg),
+			       const void *arg)
 {
 	struct shunt_table *table = sn->table;
-	unsigned int i;
+	unsigned int i, n = 0;
 
+	lockdep_assert_held(&sn->lock);
 	for (i = 0; i <= table->mask; i++) {
-		conn_prune(sn, &table->buckets[i], conn_belongs, service);
+		n += conn_prune(sn, &table->buckets[i], fn, arg);
 		cond_resched();
 	}
+	return n;
+}
+
+void shunt_conn_flush(struct shunt_net *sn, const struct shunt_service *service)
+{
+	shunt_conn_delete(sn, conn_belongs, service);
 }
 
 static void conn_sweep(struct work_struct *work)
@@ -345,7 +418,7 @@ static void conn_sweep(struct work_struct *work)
 	}
 	if (table->sweep_at > table->mask) {
 		table->sweep_at = 0;
-		delay = round_jiffies_relative(HZ);
+		delay = HZ;
 	}
 	schedule_delayed_work(&table->sweep, delay);
 }

@@ -3,20 +3,19 @@
  * hook -> packet -> here: known connection? else service, scheduler, new
  * connection; then state, and out through the connection's mode.
  */
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
 #include <linux/rcupdate.h>
 #include <net/gso.h>
-#include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
-#include <net/route.h>
 
 #include "conn.h"
 #include "forward.h"
+#include "fragment.h"
+#include "icmp.h"
 #include "net.h"
 #include "sched.h"
 #include "service.h"
+#include "trace.h"
 
 static const struct shunt_mode_ops *const modes[] = {
 	[SHUNT_MODE_DSR] = &shunt_dsr_ops,
@@ -30,103 +29,279 @@ static bool concerns_us(const struct shunt_net *sn, const struct shunt_tuple *tu
 	       shunt_filter_maybe(&sn->nat_servers, &tuple->src);
 }
 
-static enum shunt_verdict refused(struct shunt_packet *pkt, enum shunt_reason reason)
+/* Counts a packet that is not forwarded, for the service if it is known. */
+static enum shunt_verdict refused(struct shunt_packet *pkt, const struct shunt_service *service,
+				  enum shunt_reason reason)
 {
-	shunt_drop_count(pkt->sn, reason);
+	shunt_drop_count(service ? service->drops : pkt->sn->drops, reason);
+	trace_shunt_packet_dropped(&pkt->tuple, service, reason);
 	switch (reason) {
 	case SHUNT_DROP_NO_SERVER:
+		return READ_ONCE(service->on_empty) == SHUNT_ON_EMPTY_DROP ? SHUNT_DROP :
+									     SHUNT_REJECT;
 	case SHUNT_DROP_NO_CONNECTION:
+	case SHUNT_DROP_SERVER_REMOVED:
 		return SHUNT_REJECT;
 	default:
 		return pkt->skb ? SHUNT_DROP : SHUNT_TAKEN;
 	}
 }
 
-/* A first packet: chooses its server. NULL with the reason if there is none. */
-static struct shunt_conn *admit(struct shunt_packet *pkt, struct shunt_service *service,
-				enum shunt_reason *reason)
+enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				     enum shunt_dir dir)
+{
+	return modes[conn->mode]->send(pkt, conn, dir);
+}
+
+/* What became of the sending. */
+static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_conn *conn,
+			       enum shunt_dir dir, enum shunt_reason reason)
+{
+	const struct shunt_server *server = conn->server;
+
+	if (reason && reason != SHUNT_DELIVER)
+		return refused(pkt, server->service, reason);
+	shunt_counters_packet(server->counters, pkt, dir == SHUNT_DIR_SERVER);
+	return reason == SHUNT_DELIVER ? SHUNT_PASS : SHUNT_TAKEN;
+}
+
+/* Whether a TCP packet of no connection may make one. */
+static bool may_begin(const struct shunt_packet *pkt, const struct shunt_service *service)
+{
+	if (pkt->tuple.protocol != IPPROTO_TCP || shunt_tcp_begins(pkt->tcp_flags))
+		return true;
+	return READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH &&
+	       pkt->tcp_flags & SHUNT_TCP_ACK && !(pkt->tcp_flags & SHUNT_TCP_RST);
+}
+
+/*
+ * Each packet on its own: a connection that lasts for one, and is nowhere but
+ * on the stack.
+ */
+static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_server *server)
+{
+	struct shunt_conn conn = {};
+
+	shunt_conn_fill(&conn, &pkt->tuple, server);
+	return sent(pkt, &conn, SHUNT_DIR_CLIENT,
+		    shunt_forward_send(pkt, &conn, SHUNT_DIR_CLIENT));
+}
+
+/*
+ * A packet to a service that goes on no connection, or is to leave the one it
+ * has: chooses a server. "old" leaves the table only when there is one.
+ */
+static enum shunt_verdict forward_new(struct shunt_packet *pkt, struct shunt_service *service,
+				      struct shunt_conn *old)
 {
 	const struct shunt_pool *pool = rcu_dereference(service->pool);
 	struct shunt_server *server;
+	enum shunt_reason reason;
+	struct shunt_conn *conn;
 
-	if (pkt->tuple.protocol == IPPROTO_TCP && !shunt_tcp_begins(pkt->tcp_flags)) {
-		*reason = SHUNT_DROP_NO_CONNECTION;
-		return NULL;
-	}
 	server = pool->sched->pick(service, pool, &pkt->tuple);
-	if (!server) {
-		*reason = SHUNT_DROP_NO_SERVER;
-		return NULL;
+	if (!server)
+		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
+	if (old)
+		shunt_conn_unlink(pkt->sn, old);
+	if (READ_ONCE(service->packet))
+		return forward_alone(pkt, server);
+	conn = shunt_conn_make(pkt, server, &reason);
+	if (!conn)
+		return refused(pkt, service, reason);
+	return sent(pkt, conn, SHUNT_DIR_CLIENT, shunt_forward_send(pkt, conn, SHUNT_DIR_CLIENT));
+}
+
+/* What a server whose service schedules each packet on its own says, or an error it has. */
+static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
+{
+	struct shunt_tuple tuple = pkt->tuple;
+	struct shunt_conn conn = {};
+	struct shunt_server *server;
+
+	if (tuple.protocol != IPPROTO_UDP ||
+	    !shunt_filter_maybe(&pkt->sn->nat_servers, &tuple.src))
+		return SHUNT_PASS;
+	server = shunt_server_answering(pkt->sn, &tuple);
+	if (!server)
+		return SHUNT_PASS;
+	tuple.src = pkt->tuple.dst;
+	tuple.sport = pkt->tuple.dport;
+	tuple.dst = server->service->key.addr;
+	tuple.dport = server->service->key.port;
+	shunt_conn_fill(&conn, &tuple, server);
+	return sent(pkt, &conn, SHUNT_DIR_SERVER,
+		    error ? shunt_nat_ops.send_error(pkt, &conn, SHUNT_DIR_SERVER) :
+			    shunt_nat_ops.send(pkt, &conn, SHUNT_DIR_SERVER));
+}
+
+/* A packet of no connection. */
+static enum shunt_verdict forward_first(struct shunt_packet *pkt)
+{
+	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+
+	if (!service)
+		return forward_answer(pkt, false);
+	if (!may_begin(pkt, service))
+		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
+	return forward_new(pkt, service, NULL);
+}
+
+/* What is to become of a packet of a connection. */
+enum fate {
+	FATE_GO_ON,
+	FATE_ANEW,	/* another server is chosen for it */
+	FATE_RESET,
+};
+
+/* The connection's server is removed, or does not answer. */
+static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct shunt_conn *conn,
+				 enum shunt_dir dir)
+{
+	const struct shunt_server *server = conn->server;
+	bool tcp = pkt->tuple.protocol == IPPROTO_TCP;
+
+	/* A SYN again, or any datagram, has nothing to lose with another server. */
+	if (dir == SHUNT_DIR_CLIENT && tcp && shunt_tcp_begins(pkt->tcp_flags) &&
+	    READ_ONCE(conn->state) == SHUNT_CONN_STATE_SYN)
+		return FATE_ANEW;
+	if (!READ_ONCE(server->removed))
+		return dir == SHUNT_DIR_CLIENT && !tcp ? FATE_ANEW : FATE_GO_ON;
+	/* Ends the connection by itself, and must not be answered. */
+	if (pkt->tcp_flags & SHUNT_TCP_RST)
+		return FATE_GO_ON;
+	switch (READ_ONCE(server->service->on_remove)) {
+	case SHUNT_ON_REMOVE_RESET:
+		return FATE_RESET;
+	case SHUNT_ON_REMOVE_REHASH:
+		/* What the server still says is not lost meanwhile. */
+		return dir == SHUNT_DIR_CLIENT ? FATE_ANEW : FATE_GO_ON;
+	default:
+		return FATE_GO_ON;
 	}
-	return shunt_conn_make(pkt->sn, &pkt->tuple, server, reason);
+}
+
+static enum fate fate_of(const struct shunt_packet *pkt, const struct shunt_conn *conn,
+			 enum shunt_dir dir)
+{
+	const struct shunt_server *server = conn->server;
+
+	if (unlikely(READ_ONCE(server->removed) || !shunt_server_usable(server)))
+		return fate_in_trouble(pkt, conn, dir);
+	return FATE_GO_ON;
 }
 
 static void note_packet(struct shunt_packet *pkt, struct shunt_conn *conn, enum shunt_dir dir)
 {
-	shunt_conn_touch(conn);
 	if (pkt->tuple.protocol == IPPROTO_TCP)
-		shunt_tcp_packet(conn, pkt->tcp_flags, dir);
+		shunt_tcp_packet(conn, pkt, dir);
 	else
 		shunt_udp_packet(conn, dir);
 }
 
-static enum shunt_verdict forward_whole(struct shunt_packet *pkt)
+/*
+ * A packet whose connection cannot take it. The service is looked up again,
+ * because one found through a connection may be on its way out.
+ */
+static enum shunt_verdict forward_anew(struct shunt_packet *pkt, struct shunt_conn *conn)
 {
-	enum shunt_dir dir = SHUNT_DIR_CLIENT;
-	enum shunt_reason reason;
-	struct shunt_conn *conn;
+	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
 
-	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
-	if (conn && dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags) &&
-	    shunt_conn_over(conn)) {
-		/* A SYN on a finished tuple is a new connection. */
-		shunt_conn_unlink(pkt->sn, conn);
-		conn = NULL;
-	}
-	if (!conn) {
-		struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
-
-		if (!service)
-			return SHUNT_PASS;
-		conn = admit(pkt, service, &reason);
-		if (!conn)
-			return refused(pkt, reason);
-		dir = SHUNT_DIR_CLIENT;
-	}
-
-	note_packet(pkt, conn, dir);
-	reason = modes[conn->mode]->send(pkt, conn, dir);
-	if (reason)
-		return refused(pkt, reason);
-	shunt_counters_packet(conn->server->counters, pkt, dir == SHUNT_DIR_SERVER);
-	return SHUNT_TAKEN;
+	return service ? forward_new(pkt, service, conn) : SHUNT_PASS;
 }
 
-static enum shunt_verdict forward_error(struct shunt_packet *pkt)
+static enum shunt_verdict forward_reset(struct shunt_packet *pkt, struct shunt_conn *conn)
 {
-	enum shunt_reason reason;
+	u8 state = READ_ONCE(conn->state);
+
+	if (shunt_conn_unlink(pkt->sn, conn))
+		trace_shunt_conn_reset(conn, state);
+	return refused(pkt, conn->server->service, SHUNT_DROP_SERVER_REMOVED);
+}
+
+static enum shunt_verdict forward_whole(struct shunt_packet *pkt)
+{
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
 
 	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
 	if (!conn)
-		return SHUNT_PASS;
-	reason = modes[conn->mode]->send_error(pkt, conn, dir);
-	if (reason)
-		return refused(pkt, reason);
-	shunt_counters_packet(conn->server->counters, pkt, dir == SHUNT_DIR_SERVER);
-	return SHUNT_TAKEN;
+		return forward_first(pkt);
+	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags) &&
+	    shunt_tcp_restarts(conn, pkt))
+		return forward_anew(pkt, conn);
+
+	switch (fate_of(pkt, conn, dir)) {
+	case FATE_ANEW:
+		return forward_anew(pkt, conn);
+	case FATE_RESET:
+		return forward_reset(pkt, conn);
+	default:
+		break;
+	}
+	note_packet(pkt, conn, dir);
+	return sent(pkt, conn, dir, shunt_forward_send(pkt, conn, dir));
+}
+
+static enum shunt_verdict forward_error(struct shunt_packet *pkt)
+{
+	struct shunt_conn *conn;
+	enum shunt_dir dir;
+
+	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+	if (!conn)
+		return forward_answer(pkt, true);
+	return sent(pkt, conn, dir, modes[conn->mode]->send_error(pkt, conn, dir));
 }
 
 /* Not forwarded as it is, whatever connection it may belong to. */
-static enum shunt_verdict drop_matched(struct shunt_packet *pkt, enum shunt_reason reason)
+static enum shunt_verdict drop_malformed(struct shunt_packet *pkt)
 {
+	const struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+	const struct shunt_conn *conn;
 	enum shunt_dir dir;
 
-	if (!shunt_service_match(pkt->sn, &pkt->tuple) &&
-	    !shunt_conn_find(pkt->sn, &pkt->tuple, &dir))
+	if (!service) {
+		conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+		if (!conn)
+			return SHUNT_PASS;
+		service = conn->server->service;
+	}
+	return refused(pkt, service, SHUNT_DROP_MALFORMED);
+}
+
+static enum shunt_verdict forward_parsed(struct shunt_packet *pkt, enum shunt_parsed parsed)
+{
+	switch (parsed) {
+	case SHUNT_PARSED_WHOLE:
+		return forward_whole(pkt);
+	case SHUNT_PARSED_ERROR:
+		return forward_error(pkt);
+	case SHUNT_PARSED_MALFORMED:
+		return drop_malformed(pkt);
+	default:
 		return SHUNT_PASS;
-	return refused(pkt, reason);
+	}
+}
+
+static enum shunt_verdict forward_fragment(struct shunt_packet *pkt, u8 family)
+{
+	enum shunt_parsed parsed;
+
+	switch (shunt_fragment_gather(pkt, family)) {
+	case SHUNT_GATHERED_KEPT:
+		return SHUNT_TAKEN;
+	case SHUNT_GATHERED_BROKEN:
+		return refused(pkt, NULL, SHUNT_DROP_FRAGMENT);
+	default:
+		parsed = shunt_packet_parse(pkt, family);
+	}
+	/* What the kernel would not put together belongs to nobody. */
+	if (parsed == SHUNT_PARSED_FRAGMENT)
+		return refused(pkt, NULL, SHUNT_DROP_FRAGMENT);
+	if (!concerns_us(pkt->sn, &pkt->tuple))
+		return SHUNT_PASS;
+	return forward_parsed(pkt, parsed);
 }
 
 enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family)
@@ -135,52 +310,17 @@ enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family)
 
 	if (parsed == SHUNT_PARSED_OTHER || !concerns_us(pkt->sn, &pkt->tuple))
 		return SHUNT_PASS;
-
-	switch (parsed) {
-	case SHUNT_PARSED_WHOLE:
-		return forward_whole(pkt);
-	case SHUNT_PARSED_ERROR:
-		return forward_error(pkt);
-	case SHUNT_PARSED_FRAGMENT:
-		return drop_matched(pkt, SHUNT_DROP_FRAGMENT);
-	default:
-		return drop_matched(pkt, SHUNT_DROP_MALFORMED);
-	}
+	if (unlikely(parsed == SHUNT_PARSED_FRAGMENT))
+		return forward_fragment(pkt, family);
+	return forward_parsed(pkt, parsed);
 }
 
-/*
- * icmp_send() wants a route on the skb; before routing there is none, so the
- * way back to the sender stands in.
- */
-static bool have_route(struct shunt_packet *pkt)
+/* The largest fragment that a datagram came in, 0 for one that came whole. */
+static unsigned int came_as(const struct shunt_packet *pkt)
 {
-	struct sk_buff *skb = pkt->skb;
-	struct flowi4 fl4 = { .daddr = ip_hdr(skb)->saddr };
-	struct rtable *rt;
-
-	if (skb_dst(skb))
-		return true;
-	rt = ip_route_output_key(pkt->sn->net, &fl4);
-	if (IS_ERR(rt))
-		return false;
-	skb_dst_set(skb, &rt->dst);
-	return true;
-}
-
-static void tell_ttl(struct shunt_packet *pkt)
-{
-	if (pkt->tuple.family == NFPROTO_IPV6)
-		icmpv6_send(pkt->skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
-	else if (have_route(pkt))
-		icmp_send(pkt->skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
-}
-
-static void tell_mtu(struct shunt_packet *pkt, unsigned int mtu)
-{
-	if (pkt->tuple.family == NFPROTO_IPV6)
-		icmpv6_send(pkt->skb, ICMPV6_PKT_TOOBIG, 0, mtu);
-	else if (ip_hdr(pkt->skb)->frag_off & htons(IP_DF) && have_route(pkt))
-		icmp_send(pkt->skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
+	if (pkt->tuple.family == NFPROTO_IPV4)
+		return IPCB(pkt->skb)->frag_max_size;
+	return IP6CB(pkt->skb)->frag_max_size;
 }
 
 static bool fits(const struct shunt_packet *pkt, unsigned int mtu)
@@ -190,6 +330,23 @@ static bool fits(const struct shunt_packet *pkt, unsigned int mtu)
 	if (skb_is_gso(skb))
 		return skb_gso_validate_network_len(skb, mtu);
 	return skb->len - skb_network_offset(skb) <= mtu;
+}
+
+/* Whether a router may cut the packet; in IPv6 only back into what it came in. */
+static bool may_cut(const struct shunt_packet *pkt, unsigned int mtu)
+{
+	unsigned int size = came_as(pkt);
+
+	if (size)
+		return size <= mtu || (pkt->tuple.family == NFPROTO_IPV4 &&
+				       !(IPCB(pkt->skb)->flags & IPSKB_FRAG_PMTU));
+	return pkt->tuple.family == NFPROTO_IPV4 &&
+	       !(ip_hdr(pkt->skb)->frag_off & htons(IP_DF));
+}
+
+bool shunt_forward_in_fragments(const struct shunt_packet *pkt, unsigned int mtu)
+{
+	return unlikely(came_as(pkt)) || !fits(pkt, mtu);
 }
 
 enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu)
@@ -202,11 +359,11 @@ enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu
 
 	ttl = pkt->tuple.family == NFPROTO_IPV4 ? ip_hdr(skb)->ttl : ipv6_hdr(skb)->hop_limit;
 	if (!pkt->local && ttl <= 1) {
-		tell_ttl(pkt);
+		shunt_icmp_ttl(pkt);
 		return SHUNT_DROP_TTL;
 	}
-	if (!fits(pkt, mtu)) {
-		tell_mtu(pkt, mtu);
+	if (!fits(pkt, mtu) && !may_cut(pkt, mtu)) {
+		shunt_icmp_mtu(pkt, mtu);
 		return SHUNT_DROP_MTU;
 	}
 	return SHUNT_FORWARDED;

@@ -21,7 +21,8 @@ enum shunt_verdict {
 enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family);
 
 /*
- * How a mode sends. Each returns SHUNT_FORWARDED, or the reason why it did not.
+ * How a mode sends. Each returns SHUNT_FORWARDED, or the reason why it did not,
+ * or SHUNT_DELIVER when the server is this host and the packet is to be passed.
  * pkt->skb is NULL afterwards if the skb was used up, which it may be in both
  * cases; otherwise it is unchanged. May reallocate skb data. Under RCU with
  * bottom halves off.
@@ -39,10 +40,21 @@ extern const struct shunt_mode_ops shunt_dsr_ops;
 extern const struct shunt_mode_ops shunt_nat_ops;
 
 /*
+ * Sends a packet that is in nobody's way but a connection's, by its mode; as
+ * the mode's send.
+ */
+enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				     enum shunt_dir dir);
+
+/*
  * The checks every router makes: that the packet may take one more hop, and
- * fits the way out. Tells the sender by ICMP if not. May set the skb's dst.
+ * fits the way out or may be cut so that it does. Tells the sender by ICMP if
+ * not. May set the skb's dst.
  */
 enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu);
+
+/* Whether a packet that passed the checks has to leave in fragments. */
+bool shunt_forward_in_fragments(const struct shunt_packet *pkt, unsigned int mtu);
 
 /* Takes the hop off. The IP header is writable. */
 void shunt_forward_hop(struct shunt_packet *pkt);

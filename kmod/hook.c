@@ -8,12 +8,15 @@
  * an operator drops there stays dropped. LOCAL_OUT sees the requests of
  * programs on the director, and answers of servers on it.
  */
+#include <linux/etherdevice.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <net/netfilter/ipv4/nf_reject.h>
 #include <net/netfilter/ipv6/nf_reject.h>
 
+#include "answer.h"
 #include "forward.h"
 #include "hook.h"
 #include "net.h"
@@ -54,18 +57,38 @@ static unsigned int receive(struct sk_buff *skb, const struct nf_hook_state *sta
 	case SHUNT_TAKEN:
 		return NF_STOLEN;
 	case SHUNT_REJECT:
-		reject(&pkt, state);
+		if (shunt_may_answer(pkt.sn))
+			reject(&pkt, state);
 		fallthrough;
 	default:
 		return NF_DROP;
 	}
 }
 
+/*
+ * Whether a frame only crosses a bridge of this host. br_netfilter shows those,
+ * too, and says of all that came to another MAC than the port's that they are
+ * for this host, the bridge's own among them.
+ */
+static bool crosses_bridge(const struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
+	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
+
+	return info && info->pkt_otherhost &&
+	       !ether_addr_equal(eth_hdr(skb)->h_dest, skb->dev->dev_addr);
+#else
+	return false;
+#endif
+}
+
 /* What the link layer sent to others, or to all, is no request to a service. */
 static unsigned int on_pre_routing(void *priv, struct sk_buff *skb,
 				   const struct nf_hook_state *state)
 {
-	return skb->pkt_type == PACKET_HOST ? receive(skb, state) : NF_ACCEPT;
+	if (skb->pkt_type != PACKET_HOST || crosses_bridge(skb))
+		return NF_ACCEPT;
+	return receive(skb, state);
 }
 
 /* Comes from processes, too, with bottom halves on. */

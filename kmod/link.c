@@ -23,6 +23,7 @@
  */
 #include <linux/if_arp.h>
 #include <linux/rtnetlink.h>
+#include <net/addrconf.h>
 #include <net/arp.h>
 #include <net/fib_notifier.h>
 #include <net/ip6_route.h>
@@ -43,7 +44,7 @@ enum {
 static const char no_route[] =
 	"there is no route to this address; a DSR server must be on a link of the director";
 static const char is_local[] =
-	"this is an address of the director itself; a DSR server must be another host";
+	"this is an address of the director itself, which serves in DSR only if it has the virtual address, too; add that to lo, or use mode nat";
 static const char not_a_host[] =
 	"this is not the address of one host";
 static const char behind_gateway[] =
@@ -51,11 +52,14 @@ static const char behind_gateway[] =
 static const char not_ethernet[] =
 	"the link to this address is not Ethernet, which DSR needs; use mode nat";
 
-/* The neighbour entry for an on-link address, with a reference; or NULL and why. */
-static struct neighbour *neigh_ipv4(struct net *net, const union nf_inet_addr *addr,
-				    const char **why)
+/*
+ * The neighbour entry for an on-link address, with a reference; or NULL and
+ * why. master is the VRF to look in, 0 for none.
+ */
+static struct neighbour *neigh_ipv4(struct net *net, int master,
+				    const union nf_inet_addr *addr, const char **why)
 {
-	struct flowi4 fl4 = { .daddr = addr->ip };
+	struct flowi4 fl4 = { .flowi4_oif = master, .daddr = addr->ip };
 	struct neighbour *neigh = NULL;
 	struct rtable *rt;
 
@@ -78,10 +82,10 @@ static struct neighbour *neigh_ipv4(struct net *net, const union nf_inet_addr *a
 	return neigh;
 }
 
-static struct neighbour *neigh_ipv6(struct net *net, const union nf_inet_addr *addr,
-				    const char **why)
+static struct neighbour *neigh_ipv6(struct net *net, int master,
+				    const union nf_inet_addr *addr, const char **why)
 {
-	struct flowi6 fl6 = { .daddr = addr->in6 };
+	struct flowi6 fl6 = { .flowi6_oif = master, .daddr = addr->in6 };
 	struct neighbour *neigh = NULL;
 	struct dst_entry *dst;
 	struct rt6_info *rt;
@@ -104,25 +108,65 @@ static struct neighbour *neigh_ipv6(struct net *net, const union nf_inet_addr *a
 	return neigh;
 }
 
-static struct neighbour *neigh_get(struct net *net, u8 family, const union nf_inet_addr *addr,
-				   const char **why)
+static struct neighbour *neigh_in(struct net *net, int master, u8 family,
+				  const union nf_inet_addr *addr, const char **why)
 {
 	*why = "there is no memory for a neighbour entry";
 	if (family == NFPROTO_IPV4)
-		return neigh_ipv4(net, addr, why);
-	return neigh_ipv6(net, addr, why);
+		return neigh_ipv4(net, master, addr, why);
+	return neigh_ipv6(net, master, addr, why);
 }
 
-int shunt_link_check(struct net *net, u8 family, const union nf_inet_addr *addr,
+/* The first VRF device with a higher index than this, 0 if there is none. */
+static int next_vrf(struct net *net, int after)
+{
+	struct net_device *dev;
+	int next = 0;
+
+	rcu_read_lock();
+	for_each_netdev_rcu(net, dev)
+		if (netif_is_l3_master(dev) && dev->ifindex > after &&
+		    (!next || dev->ifindex < next))
+			next = dev->ifindex;
+	rcu_read_unlock();
+	return next;
+}
+
+/* As neigh_ipv4(). A server that is on no link outside of VRFs may be on one in a VRF. */
+static struct neighbour *neigh_get(struct net *net, u8 family, const union nf_inet_addr *addr,
+				   const char **why)
+{
+	struct neighbour *neigh = neigh_in(net, 0, family, addr, why);
+	const char *why_not;
+	int vrf = 0;
+
+	while (!neigh && *why != is_local && (vrf = next_vrf(net, vrf)))
+		neigh = neigh_in(net, vrf, family, addr, &why_not);
+	return neigh;
+}
+
+/* Whether this host takes packets to the virtual address itself. */
+static bool vip_is_local(const struct shunt_service *service)
+{
+	const struct shunt_service_key *key = &service->key;
+	struct net *net = service->sn->net;
+
+	if (key->family == NFPROTO_IPV4)
+		return inet_addr_type(net, key->addr.ip) == RTN_LOCAL;
+	return ipv6_chk_addr(net, &key->addr.in6, NULL, 0);
+}
+
+int shunt_link_check(const struct shunt_service *service, const union nf_inet_addr *addr,
 		     struct shunt_refusal *no)
 {
 	struct neighbour *neigh;
 	const char *why;
 
-	neigh = neigh_get(net, family, addr, &why);
-	if (!neigh)
+	neigh = neigh_get(service->sn->net, service->key.family, addr, &why);
+	if (neigh)
+		neigh_release(neigh);
+	else if (why != is_local || !vip_is_local(service))
 		return shunt_refuse(no, -EHOSTUNREACH, SHUNT_A_SERVER_ADDRESS, why);
-	neigh_release(neigh);
 	return 0;
 }
 
@@ -171,7 +215,7 @@ static bool device_usable(const struct net_device *dev)
 	return dev->reg_state == NETREG_REGISTERED && netif_running(dev);
 }
 
-/* A link as things are now; NULL if the server is on no usable device. */
+/* A link as things are now; NULL if the server is on no usable device, or is this host. */
 static struct shunt_link *link_make(struct shunt_server *server)
 {
 	u8 family = server->service->key.family;
@@ -181,6 +225,12 @@ static struct shunt_link *link_make(struct shunt_server *server)
 	u8 state;
 
 	neigh = neigh_get(server->service->sn->net, family, &server->addr, &why);
+	if (!neigh && why == is_local && vip_is_local(server->service)) {
+		WRITE_ONCE(server->local, true);
+		WRITE_ONCE(server->unreachable, false);
+		return NULL;
+	}
+	WRITE_ONCE(server->local, false);
 	if (!neigh || !device_usable(neigh->dev))
 		goto err_neigh;
 	link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);

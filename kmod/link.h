@@ -10,6 +10,7 @@
 struct shunt_net;
 struct shunt_refusal;
 struct shunt_server;
+struct shunt_service;
 
 enum {
 	SHUNT_LINK_HEADER = 32,	/* more than Ethernet with two VLAN tags */
@@ -31,8 +32,11 @@ int shunt_link_net_init(struct shunt_net *sn);
 /* Nothing calls back into the namespace once it has returned. */
 void shunt_link_net_exit(struct shunt_net *sn);
 
-/* May sleep. 0 if the address is that of another host on a link of this one. */
-int shunt_link_check(struct net *net, u8 family, const union nf_inet_addr *addr,
+/*
+ * May sleep. 0 if the address can be that of a DSR server of the service:
+ * another host's on a link of this one, or this host's own.
+ */
+int shunt_link_check(const struct shunt_service *service, const union nf_inet_addr *addr,
 		     struct shunt_refusal *no);
 
 /* Under the namespace's lock, may sleep. From start to drop a server's link is kept fresh. */

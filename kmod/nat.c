@@ -18,11 +18,13 @@
 #include <net/dst.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
+#include <net/l3mdev.h>
 #include <net/route.h>
 
 #include "conn.h"
 #include "forward.h"
 #include "net.h"
+#include "selftest.h"
 #include "service.h"
 
 /* What one side of a packet is to become. */
@@ -45,9 +47,11 @@ static struct rewrite rewrite_for(const struct shunt_conn *conn, enum shunt_dir 
  * The way to where the packet will then go, or NULL. Returns a reference. The
  * source is a client, or a VIP that need not be local.
  */
-static struct dst_entry *route_ipv4(const struct shunt_packet *pkt, __be32 src, __be32 dst)
+static struct dst_entry *route_ipv4(const struct shunt_packet *pkt, int master,
+				    __be32 src, __be32 dst)
 {
 	struct flowi4 fl4 = {
+		.flowi4_oif = master,
 		.saddr = src,
 		.daddr = dst,
 		.flowi4_mark = pkt->skb->mark,
@@ -60,10 +64,11 @@ static struct dst_entry *route_ipv4(const struct shunt_packet *pkt, __be32 src, 
 	return IS_ERR(rt) ? NULL : &rt->dst;
 }
 
-static struct dst_entry *route_ipv6(const struct shunt_packet *pkt, const struct in6_addr *src,
-				    const struct in6_addr *dst)
+static struct dst_entry *route_ipv6(const struct shunt_packet *pkt, int master,
+				    const struct in6_addr *src, const struct in6_addr *dst)
 {
 	struct flowi6 fl6 = {
+		.flowi6_oif = master,
 		.saddr = *src,
 		.daddr = *dst,
 		.flowi6_mark = pkt->skb->mark,
@@ -78,12 +83,25 @@ static struct dst_entry *route_ipv6(const struct shunt_packet *pkt, const struct
 	return NULL;
 }
 
+static struct dst_entry *route_in(const struct shunt_packet *pkt, int master,
+				  const union nf_inet_addr *src, const union nf_inet_addr *dst)
+{
+	if (pkt->tuple.family == NFPROTO_IPV4)
+		return route_ipv4(pkt, master, src->ip, dst->ip);
+	return route_ipv6(pkt, master, &src->in6, &dst->in6);
+}
+
+/* What came in by a VRF finds its way there, or else as if there were none. */
 static struct dst_entry *route(const struct shunt_packet *pkt, const union nf_inet_addr *src,
 			       const union nf_inet_addr *dst)
 {
-	if (pkt->tuple.family == NFPROTO_IPV4)
-		return route_ipv4(pkt, src->ip, dst->ip);
-	return route_ipv6(pkt, &src->in6, &dst->in6);
+	const struct net_device *dev = pkt->skb->dev;
+	int master = dev && !pkt->local ? l3mdev_master_ifindex_rcu(dev) : 0;
+	struct dst_entry *entry = NULL;
+
+	if (unlikely(master))
+		entry = route_in(pkt, master, src, dst);
+	return entry ?: route_in(pkt, 0, src, dst);
 }
 
 /* Routes the packet and makes its bytes up to end writable. */
@@ -119,6 +137,8 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, struct dst_entry *en
 	skb_dst_drop(skb);
 	skb_dst_set(skb, entry);
 	pkt->skb = NULL;
+	if (shunt_selftest_takes(skb))
+		return SHUNT_FORWARDED;
 	err = dst_output(pkt->sn->net, skb->sk, skb);
 	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
 }

@@ -30,6 +30,10 @@ struct shunt_net {
 	struct shunt_drops __percpu *drops;
 	siphash_key_t key;			/* of the table's hash */
 
+	/* Answers to senders of packets not forwarded, in this second; hook.c. */
+	unsigned long answers_at;
+	atomic_t answers;
+
 	/*
 	 * Held for every change of services, servers and links, and for
 	 * listing them. Taken inside RTNL by the device notifier, so RTNL must
@@ -37,12 +41,14 @@ struct shunt_net {
 	 */
 	struct mutex lock;
 	struct rhashtable by_tuple;		/* services; read under RCU */
+	struct rhltable by_answer;		/* NAT servers of per-packet services; the same */
 	struct rhashtable by_name;		/* services; lock */
 	struct xarray services;			/* by id, the order of listings; lock */
 	u32 next_id;				/* of services and servers; lock */
 	u32 generation;				/* of the configuration; lock */
 	u32 service_count;			/* lock */
 	u32 server_count;			/* lock */
+	u64 *retired_drops;			/* of services deleted, by reason; lock */
 
 	struct shunt_filter dsr_servers;	/* neighbours that matter; link.c */
 	struct notifier_block fib;		/* link.c */

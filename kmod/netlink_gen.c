@@ -11,25 +11,77 @@
 #include <uapi/linux/shunt.h>
 
 /* Integer value ranges */
+static const struct netlink_range_validation shunt_a_timeouts_syn_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_TIMEOUT_MAX,
+};
+
+static const struct netlink_range_validation shunt_a_timeouts_established_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_TIMEOUT_MAX,
+};
+
+static const struct netlink_range_validation shunt_a_timeouts_closing_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_TIMEOUT_MAX,
+};
+
+static const struct netlink_range_validation shunt_a_timeouts_closed_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_TIMEOUT_MAX,
+};
+
+static const struct netlink_range_validation shunt_a_timeouts_one_way_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_TIMEOUT_MAX,
+};
+
+static const struct netlink_range_validation shunt_a_timeouts_answered_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_TIMEOUT_MAX,
+};
+
 static const struct netlink_range_validation shunt_a_server_weight_range = {
 	.max	= SHUNT_WEIGHT_MAX,
 };
 
+/* Common nested types */
+const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] = {
+	[SHUNT_A_TIMEOUTS_SYN] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_syn_range),
+	[SHUNT_A_TIMEOUTS_ESTABLISHED] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_established_range),
+	[SHUNT_A_TIMEOUTS_CLOSING] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_closing_range),
+	[SHUNT_A_TIMEOUTS_CLOSED] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_closed_range),
+	[SHUNT_A_TIMEOUTS_ONE_WAY] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_one_way_range),
+	[SHUNT_A_TIMEOUTS_ANSWERED] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_answered_range),
+};
+
 /* SHUNT_CMD_SERVICE_ADD - do */
-static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_MODE + 1] = {
+static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_PACKET + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_PROTOCOL] = { .type = NLA_U8, },
 	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
 	[SHUNT_A_SERVICE_PORT] = { .type = NLA_U16, },
 	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
 	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_TIMEOUTS] = NLA_POLICY_NESTED(shunt_timeouts_nl_policy),
+	[SHUNT_A_SERVICE_ON_EXPIRE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_ON_REMOVE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[SHUNT_A_SERVICE_ON_EMPTY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* SHUNT_CMD_SERVICE_SET - do */
-static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_MODE + 1] = {
+static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_PACKET + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
 	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_TIMEOUTS] = NLA_POLICY_NESTED(shunt_timeouts_nl_policy),
+	[SHUNT_A_SERVICE_ON_EXPIRE] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_ON_REMOVE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[SHUNT_A_SERVICE_ON_EMPTY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
 };
 
 /* SHUNT_CMD_SERVICE_DEL - do */
@@ -81,6 +133,15 @@ static const struct nla_policy shunt_conn_get_nl_policy[SHUNT_A_CONN_SERVER_PORT
 	[SHUNT_A_CONN_SERVER_PORT] = { .type = NLA_U16, },
 };
 
+/* SHUNT_CMD_CONN_DEL - do */
+static const struct nla_policy shunt_conn_del_nl_policy[SHUNT_A_CONN_SERVER_PORT + 1] = {
+	[SHUNT_A_CONN_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_CONN_CLIENT] = { .type = NLA_BINARY, },
+	[SHUNT_A_CONN_CLIENT_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_CONN_SERVER] = { .type = NLA_BINARY, },
+	[SHUNT_A_CONN_SERVER_PORT] = { .type = NLA_U16, },
+};
+
 /* SHUNT_CMD_DROP_GET - dump */
 static const struct nla_policy shunt_drop_get_nl_policy[SHUNT_A_DROP_PAD + 1] = {
 };
@@ -99,14 +160,14 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.cmd		= SHUNT_CMD_SERVICE_ADD,
 		.doit		= shunt_nl_service_add_doit,
 		.policy		= shunt_service_add_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_MODE,
+		.maxattr	= SHUNT_A_SERVICE_PACKET,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_SERVICE_SET,
 		.doit		= shunt_nl_service_set_doit,
 		.policy		= shunt_service_set_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_MODE,
+		.maxattr	= SHUNT_A_SERVICE_PACKET,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -157,6 +218,13 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.policy		= shunt_conn_get_nl_policy,
 		.maxattr	= SHUNT_A_CONN_SERVER_PORT,
 		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SHUNT_CMD_CONN_DEL,
+		.doit		= shunt_nl_conn_del_doit,
+		.policy		= shunt_conn_del_nl_policy,
+		.maxattr	= SHUNT_A_CONN_SERVER_PORT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_DROP_GET,

@@ -11,6 +11,9 @@
 
 #include <uapi/linux/shunt.h>
 
+/* Common nested types */
+extern const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1];
+
 int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info);
@@ -22,6 +25,7 @@ int shunt_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_server_get_dumpit(struct sk_buff *skb,
 			       struct netlink_callback *cb);
 int shunt_nl_conn_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int shunt_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_drop_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_flush_doit(struct sk_buff *skb, struct genl_info *info);

@@ -21,8 +21,7 @@
 struct ip_part {
 	unsigned int l4;
 	u8 protocol;
-	bool first;	/* first of several fragments */
-	bool later;	/* a fragment without the transport header */
+	bool fragment;	/* one of several */
 };
 
 static bool parse_ipv4(const struct sk_buff *skb, unsigned int at,
@@ -39,9 +38,16 @@ static bool parse_ipv4(const struct sk_buff *skb, unsigned int at,
 	tuple->dst.ip = ip->daddr;
 	part->l4 = at + ip->ihl * 4;
 	part->protocol = ip->protocol;
-	part->later = ip->frag_off & htons(IP_OFFSET);
-	part->first = !part->later && ip->frag_off & htons(IP_MF);
+	part->fragment = ip_is_fragment(ip);
 	return true;
+}
+
+/* Whether a routing header leads on from the destination address to others. */
+static bool routed_on(const struct sk_buff *skb, unsigned int at)
+{
+	int flags = IP6_FH_F_SKIP_RH;	/* but those that have led to their end */
+
+	return ipv6_find_hdr(skb, &at, NEXTHDR_ROUTING, NULL, &flags) >= 0;
 }
 
 static bool parse_ipv6(const struct sk_buff *skb, unsigned int at,
@@ -64,9 +70,8 @@ static bool parse_ipv6(const struct sk_buff *skb, unsigned int at,
 		return false;
 
 	part->l4 = l4;
-	part->later = frag & htons(IP6_OFFSET);
-	part->first = !part->later && frag & htons(IP6_MF);
-	return true;
+	part->fragment = frag & htons(IP6_OFFSET | IP6_MF);
+	return l4 == at + sizeof(*ip) || !routed_on(skb, at);
 }
 
 static bool parse_ip(const struct sk_buff *skb, unsigned int at,
@@ -124,7 +129,7 @@ static enum shunt_parsed parse_error(struct shunt_packet *pkt, u8 family)
 		return SHUNT_PARSED_OTHER;
 
 	pkt->inner = pkt->l4 + sizeof(struct icmphdr);
-	if (!parse_ip(pkt->skb, pkt->inner, tuple, &part) || part.later)
+	if (!parse_ip(pkt->skb, pkt->inner, tuple, &part) || part.fragment)
 		return SHUNT_PARSED_OTHER;
 	if (part.protocol != IPPROTO_TCP && part.protocol != IPPROTO_UDP)
 		return SHUNT_PARSED_OTHER;
@@ -159,6 +164,10 @@ static enum shunt_parsed parse_tcp(struct shunt_packet *pkt)
 	if (!tcp || tcp->doff * 4 < sizeof(*tcp))
 		return SHUNT_PARSED_MALFORMED;
 	pkt->tcp_flags = ((const u8 *)tcp)[13];
+	pkt->seq = ntohl(tcp->seq);
+	pkt->ack = ntohl(tcp->ack_seq);
+	pkt->seq_end = pkt->seq + tcp->syn + tcp->fin +
+		       (pkt->skb->len - min(pkt->skb->len, pkt->l4 + tcp->doff * 4));
 	count_segments(pkt, pkt->l4 - at + tcp->doff * 4);
 	return SHUNT_PARSED_WHOLE;
 }
@@ -176,20 +185,20 @@ enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family)
 	pkt->segments = 1;
 	pkt->bytes = skb->len - at;
 
-	if (!parse_ip(skb, at, tuple, &part) || part.later)
+	if (!parse_ip(skb, at, tuple, &part))
 		return SHUNT_PARSED_OTHER;
+	if (part.fragment)
+		return SHUNT_PARSED_FRAGMENT;
 
 	pkt->l4 = part.l4;
 	if (part.protocol == (family == NFPROTO_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return part.first ? SHUNT_PARSED_OTHER : parse_error(pkt, family);
+		return parse_error(pkt, family);
 	if (part.protocol != IPPROTO_TCP && part.protocol != IPPROTO_UDP)
 		return SHUNT_PARSED_OTHER;
 
 	tuple->protocol = part.protocol;
 	if (!parse_ports(skb, pkt->l4, tuple))
 		return SHUNT_PARSED_OTHER;
-	if (part.first)
-		return SHUNT_PARSED_FRAGMENT;
 	if (part.protocol == IPPROTO_TCP)
 		return parse_tcp(pkt);
 	if (skb->len < pkt->l4 + sizeof(struct udphdr))

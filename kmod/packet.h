@@ -30,7 +30,7 @@ struct shunt_tuple {
 enum shunt_parsed {
 	SHUNT_PARSED_OTHER,	/* nothing a service could match */
 	SHUNT_PARSED_WHOLE,	/* a TCP or UDP packet */
-	SHUNT_PARSED_FRAGMENT,	/* the first fragment of one */
+	SHUNT_PARSED_FRAGMENT,	/* part of a datagram; of the tuple, addresses only */
 	SHUNT_PARSED_ERROR,	/* an ICMP error about one */
 	SHUNT_PARSED_MALFORMED,	/* too short for its own headers */
 };
@@ -48,6 +48,10 @@ struct shunt_packet {
 	unsigned int inner_l4;	/* and of the inner TCP or UDP header */
 	unsigned int segments;	/* packets this was, or will be, on the wire */
 	unsigned int bytes;	/* of those, from their IP headers on */
+	/* Of TCP, in host byte order. */
+	u32 seq;
+	u32 seq_end;		/* of the byte after the last, SYN and FIN count */
+	u32 ack;		/* means something with the flag ACK only */
 	u8 tcp_flags;		/* byte 13 of the TCP header; 0 for others */
 	bool local;		/* made by this host */
 };

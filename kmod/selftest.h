@@ -6,6 +6,8 @@
 #ifndef SHUNT_SELFTEST_H
 #define SHUNT_SELFTEST_H
 
+#include <linux/skbuff.h>
+
 #ifdef SHUNT_SELFTEST
 
 int shunt_packet_selftest(void);
@@ -18,6 +20,21 @@ static inline int shunt_selftest(void)
 {
 	return shunt_packet_selftest() ?: shunt_tcp_selftest() ?:
 	       shunt_sched_selftest() ?: shunt_nat_selftest();
+}
+
+/* Where what a mode would send goes while a test runs; else NULL. selftest/bench.c */
+extern struct sk_buff_head *shunt_selftest_capture;
+
+/*
+ * Asked right before an skb is given to a device or to the stack. True: a test
+ * has taken it. Called by the data path, which only tests enter meanwhile.
+ */
+static inline bool shunt_selftest_takes(struct sk_buff *skb)
+{
+	if (!shunt_selftest_capture)
+		return false;
+	__skb_queue_tail(shunt_selftest_capture, skb);
+	return true;
 }
 
 /* In a test function: a condition that must hold. */
@@ -34,6 +51,11 @@ static inline int shunt_selftest(void)
 static inline int shunt_selftest(void)
 {
 	return 0;
+}
+
+static inline bool shunt_selftest_takes(struct sk_buff *skb)
+{
+	return false;
 }
 
 #endif

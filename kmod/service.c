@@ -44,6 +44,13 @@ static const struct rhashtable_params by_name_params = {
 	.automatic_shrinking = true,
 };
 
+static const struct rhashtable_params by_answer_params = {
+	.head_offset = offsetof(struct shunt_server, by_answer),
+	.key_offset = offsetof(struct shunt_server, answer),
+	.key_len = sizeof(struct shunt_service_key),
+	.automatic_shrinking = true,
+};
+
 struct shunt_service *shunt_service_match(struct shunt_net *sn,
 					  const struct shunt_tuple *tuple)
 {
@@ -55,6 +62,26 @@ struct shunt_service *shunt_service_match(struct shunt_net *sn,
 	};
 
 	return rhashtable_lookup(&sn->by_tuple, &key, by_tuple_params);
+}
+
+struct shunt_server *shunt_server_answering(struct shunt_net *sn,
+					    const struct shunt_tuple *tuple)
+{
+	const struct shunt_service_key key = {
+		.addr = tuple->src,
+		.port = tuple->sport,
+		.family = tuple->family,
+		.protocol = tuple->protocol,
+	};
+	struct rhlist_head *list, *at;
+	struct shunt_server *server;
+
+	list = rhltable_lookup(&sn->by_answer, &key, by_answer_params);
+	/* Of several, all but one are removed ones, whose last answers may come. */
+	rhl_for_each_entry_rcu(server, at, list, by_answer)
+		if (!READ_ONCE(server->removed))
+			return server;
+	return list ? container_of(list, struct shunt_server, by_answer) : NULL;
 }
 
 struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *name)
@@ -134,6 +161,8 @@ static void server_release(struct shunt_server *server)
 		shunt_filter_del(&sn->nat_servers, &server->addr);
 	if (server->linked)
 		shunt_link_drop(sn, server);
+	if (server->answers)
+		rhltable_remove(&sn->by_answer, &server->by_answer, by_answer_params);
 	shunt_counters_add(server->counters, &service->retired);
 	call_rcu(&server->rcu, server_free);
 }
@@ -152,8 +181,9 @@ static void reap(struct work_struct *work)
 	mutex_unlock(&sn->lock);
 }
 
-void shunt_server_conn_gone(struct shunt_server *server)
+void shunt_server_conn_gone(struct shunt_server *server, u8 state)
 {
+	atomic_dec(&server->states[state]);
 	/* Pairs with the removal, which marks the server before it looks. */
 	if (atomic_dec_and_test(&server->conns) && READ_ONCE(server->removed))
 		schedule_work(&server->service->sn->reap);
@@ -164,6 +194,7 @@ static void service_free(struct rcu_head *rcu)
 	struct shunt_service *service = container_of(rcu, struct shunt_service, rcu);
 
 	kvfree(rcu_dereference_raw(service->pool));
+	free_percpu(service->drops);
 	kfree(service);
 }
 
@@ -194,6 +225,7 @@ static void service_release(struct shunt_service *service)
 		server_release(server);
 	}
 	list_del(&service->leaving);
+	shunt_drops_add(service->drops, sn->retired_drops);
 	call_rcu(&service->rcu, service_free);
 }
 
@@ -297,9 +329,55 @@ static int service_check(struct shunt_net *sn, const char *name,
 	return 0;
 }
 
+/* Whether a change makes sense for a service of this protocol. */
+static int change_check(const struct shunt_service_change *change, u8 protocol,
+			struct shunt_refusal *no)
+{
+	bool tcp = protocol == IPPROTO_TCP;
+	unsigned int state;
+
+	if (!tcp && change->has & BIT(SHUNT_SET_ON_EXPIRE))
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_ON_EXPIRE,
+				    "on-expire is for TCP services; nothing resets UDP");
+	if (!tcp && change->has & BIT(SHUNT_SET_MIDSTREAM))
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_MIDSTREAM,
+				    "midstream is for TCP services; any UDP packet may be the first");
+	if (tcp && change->has & BIT(SHUNT_SET_PACKET))
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_PACKET,
+				    "packet is for UDP services; the packets of a TCP connection belong together");
+	for (state = 0; state < SHUNT_CONN_STATES; state++)
+		if (change->timeouts[state] && tcp != (state < SHUNT_CONN_STATE_ONE_WAY))
+			return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_TIMEOUTS,
+					    tcp ? "the timeouts of a TCP service are syn, established, closing and closed" :
+						  "the timeouts of a UDP service are one-way and answered");
+	return 0;
+}
+
+/* All but the scheduler. What was made before it sees the change at its next packet. */
+static void change_apply(struct shunt_service *service,
+			 const struct shunt_service_change *change)
+{
+	u8 *const setting[] = {
+		[SHUNT_SET_MODE] = &service->mode,
+		[SHUNT_SET_ON_EXPIRE] = &service->on_expire,
+		[SHUNT_SET_ON_REMOVE] = &service->on_remove,
+		[SHUNT_SET_ON_EMPTY] = &service->on_empty,
+		[SHUNT_SET_MIDSTREAM] = &service->midstream,
+		[SHUNT_SET_PACKET] = &service->packet,
+	};
+	unsigned int i;
+
+	for (i = 0; i < SHUNT_SETTINGS; i++)
+		if (change->has & BIT(i))
+			WRITE_ONCE(*setting[i], change->value[i]);
+	for (i = 0; i < SHUNT_CONN_STATES; i++)
+		if (change->timeouts[i])
+			WRITE_ONCE(service->timeouts[i], change->timeouts[i]);
+}
+
 static struct shunt_service *service_alloc(struct shunt_net *sn, const char *name,
 					   const struct shunt_service_key *key,
-					   const struct shunt_sched *sched, u8 mode)
+					   const struct shunt_service_change *change)
 {
 	struct shunt_service *service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
 	struct shunt_pool *pool;
@@ -309,11 +387,19 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 	service->sn = sn;
 	strscpy(service->name, name, sizeof(service->name));
 	service->key = *key;
-	service->mode = mode;
+	service->mode = SHUNT_MODE_DSR;
+	/* A UDP server does not miss the beginning of what comes to it. */
+	service->on_remove = key->protocol == IPPROTO_TCP ? SHUNT_ON_REMOVE_KEEP :
+							    SHUNT_ON_REMOVE_REHASH;
+	memcpy(service->timeouts, shunt_timeouts, sizeof(service->timeouts));
+	change_apply(service, change);
 	spin_lock_init(&service->sched_lock);
 	INIT_LIST_HEAD(&service->servers);
-	pool = pool_alloc(service, sched);
-	if (!pool) {
+	service->drops = shunt_drops_alloc();
+	pool = pool_alloc(service, change->sched ?: shunt_sched_at(0));
+	if (!service->drops || !pool) {
+		kvfree(pool);
+		free_percpu(service->drops);
 		kfree(service);
 		return NULL;
 	}
@@ -352,16 +438,16 @@ err_id:
 
 int shunt_service_add(struct shunt_net *sn, const char *name,
 		      const struct shunt_service_key *key,
-		      const struct shunt_sched *sched, u8 mode, struct shunt_refusal *no)
+		      const struct shunt_service_change *change, struct shunt_refusal *no)
 {
 	bool first = !sn->service_count;
 	struct shunt_service *service;
 	int err;
 
-	err = service_check(sn, name, key, no);
+	err = service_check(sn, name, key, no) ?: change_check(change, key->protocol, no);
 	if (err)
 		return err;
-	service = service_alloc(sn, name, key, sched, mode);
+	service = service_alloc(sn, name, key, change);
 	if (!service)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the service");
 	if (first) {
@@ -384,32 +470,44 @@ err_service:
 	return shunt_refuse(no, err, 0, "there is no memory for the service");
 }
 
-int shunt_service_set(struct shunt_service *service, const struct shunt_sched *sched,
-		      const u8 *mode, struct shunt_refusal *no)
+int shunt_service_set(struct shunt_service *service,
+		      const struct shunt_service_change *change, struct shunt_refusal *no)
 {
-	if (sched) {
-		struct shunt_pool *pool = pool_alloc(service, sched);
+	struct shunt_pool *pool;
+	int err;
 
+	err = change_check(change, service->key.protocol, no);
+	if (err)
+		return err;
+	if (change->has & BIT(SHUNT_SET_PACKET) && !list_empty(&service->servers) &&
+	    service->packet != change->value[SHUNT_SET_PACKET])
+		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
+				    "packet can be changed only while the service has no servers and no connections");
+	if (change->sched) {
+		pool = pool_alloc(service, change->sched);
 		if (!pool)
 			return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the scheduler");
 		pool_publish(service, pool);
 	}
-	if (mode)
-		service->mode = *mode;
+	change_apply(service, change);
 	service->sn->generation++;
 	return 0;
 }
 
 void shunt_service_totals(const struct shunt_service *service, struct shunt_totals *totals,
-			  u64 *connections)
+			  u64 *connections, u32 *states)
 {
 	const struct shunt_server *server;
+	unsigned int i;
 
 	*totals = service->retired;
 	*connections = 0;
+	memset(states, 0, SHUNT_CONN_STATES * sizeof(*states));
 	list_for_each_entry(server, &service->servers, list) {
 		shunt_counters_add(server->counters, totals);
 		*connections += atomic_read(&server->conns);
+		for (i = 0; i < SHUNT_CONN_STATES; i++)
+			states[i] += atomic_read(&server->states[i]);
 	}
 }
 
@@ -434,6 +532,29 @@ struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
 	return server && !server->removed ? server : NULL;
 }
 
+/* Whether answers from this address could only be to the service's packets. */
+static int answer_check(const struct shunt_service *service, const union nf_inet_addr *addr,
+			__be16 port, struct shunt_refusal *no)
+{
+	const struct shunt_tuple answer = {
+		.src = *addr,
+		.sport = port,
+		.family = service->key.family,
+		.protocol = service->key.protocol,
+	};
+	const struct shunt_server *other;
+	bool taken;
+
+	rcu_read_lock();
+	other = shunt_server_answering(service->sn, &answer);
+	taken = other && !other->removed && other->service != service;
+	rcu_read_unlock();
+	if (!taken)
+		return 0;
+	return shunt_refuse(no, -EBUSY, SHUNT_A_SERVER_PORT,
+			    "another service that schedules each packet has this NAT server, and their answers could not be told apart; use another server port");
+}
+
 /* Whether packets could reach the server in this mode. */
 static int server_check(const struct shunt_service *service, const union nf_inet_addr *addr,
 			__be16 port, u8 mode, struct shunt_refusal *no)
@@ -442,18 +563,26 @@ static int server_check(const struct shunt_service *service, const union nf_inet
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_ADDRESS,
 				    "this is the service's virtual address; expected the server's own");
 	if (mode == SHUNT_MODE_NAT)
-		return 0;
+		return service->packet ? answer_check(service, addr, port, no) : 0;
 	if (port != service->key.port)
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_PORT,
 				    "a DSR server is reached on the service's own port; use mode nat to change the port");
-	return shunt_link_check(service->sn->net, service->key.family, addr, no);
+	return shunt_link_check(service, addr, no);
 }
 
 /* Makes the server ready for a mode that server_check() has agreed to. */
-static void server_prepare(struct shunt_server *server, u8 mode)
+static int server_prepare(struct shunt_server *server, u8 mode)
 {
-	struct shunt_net *sn = server->service->sn;
+	struct shunt_service *service = server->service;
+	struct shunt_net *sn = service->sn;
+	int err;
 
+	if (mode == SHUNT_MODE_NAT && service->packet && !server->answers) {
+		err = rhltable_insert(&sn->by_answer, &server->by_answer, by_answer_params);
+		if (err)
+			return err;
+		server->answers = true;
+	}
 	if (mode == SHUNT_MODE_NAT && !server->natted) {
 		shunt_filter_add(&sn->nat_servers, &server->addr);
 		server->natted = true;
@@ -463,6 +592,7 @@ static void server_prepare(struct shunt_server *server, u8 mode)
 	if (mode == SHUNT_MODE_NAT)
 		WRITE_ONCE(server->unreachable, false);
 	WRITE_ONCE(server->mode, mode);
+	return 0;
 }
 
 static struct shunt_server *server_alloc(struct shunt_service *service,
@@ -480,9 +610,11 @@ static struct shunt_server *server_alloc(struct shunt_service *service,
 	server->service = service;
 	server->addr = *addr;
 	server->port = port;
-	server->id = service->sn->next_id++;
+	server->answer.addr = *addr;
+	server->answer.port = port;
+	server->answer.family = service->key.family;
+	server->answer.protocol = service->key.protocol;
 	INIT_LIST_HEAD(&server->leaving);
-	list_add_tail(&server->list, &service->servers);
 	return server;
 }
 
@@ -490,6 +622,7 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 		     __be16 port, u8 mode, u32 weight, struct shunt_refusal *no)
 {
 	struct shunt_server *server = server_find(service, addr, port);
+	struct shunt_server *fresh = NULL;
 	struct shunt_pool *pool;
 	int err;
 
@@ -500,19 +633,22 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	if (err)
 		return err;
 	pool = pool_alloc(service, service_sched(service));
-	if (!pool)
-		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the server");
 	if (!server)
-		server = server_alloc(service, addr, port);
-	if (!server) {
+		server = fresh = server_alloc(service, addr, port);
+	if (!pool || !server || server_prepare(server, mode)) {
 		kvfree(pool);
+		if (fresh)
+			server_free(&fresh->rcu);
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the server");
 	}
 
+	if (fresh) {
+		server->id = service->sn->next_id++;
+		list_add_tail(&server->list, &service->servers);
+	}
 	list_del_init(&server->leaving);
 	WRITE_ONCE(server->removed, false);
 	server->weight = weight;
-	server_prepare(server, mode);
 	service->sn->server_count++;
 	pool_publish(service, pool);
 	return 0;
@@ -534,8 +670,10 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 
-	if (change->has_mode)
-		server_prepare(server, change->mode);
+	if (change->has_mode && server_prepare(server, change->mode)) {
+		kvfree(pool);
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
+	}
 	if (change->has_weight)
 		server->weight = change->weight;
 	pool_publish(service, pool);
@@ -573,7 +711,22 @@ int shunt_service_net_init(struct shunt_net *sn)
 		return err;
 	err = rhashtable_init(&sn->by_name, &by_name_params);
 	if (err)
-		rhashtable_destroy(&sn->by_tuple);
+		goto err_tuple;
+	err = rhltable_init(&sn->by_answer, &by_answer_params);
+	if (err)
+		goto err_name;
+	sn->retired_drops = kcalloc(SHUNT_REASONS, sizeof(u64), GFP_KERNEL);
+	if (!sn->retired_drops)
+		goto err_answer;
+	return 0;
+
+err_answer:
+	err = -ENOMEM;
+	rhltable_destroy(&sn->by_answer);
+err_name:
+	rhashtable_destroy(&sn->by_name);
+err_tuple:
+	rhashtable_destroy(&sn->by_tuple);
 	return err;
 }
 
@@ -589,6 +742,8 @@ void shunt_service_net_exit(struct shunt_net *sn)
 	}
 	mutex_unlock(&sn->lock);
 	cancel_work_sync(&sn->reap);
+	kfree(sn->retired_drops);
+	rhltable_destroy(&sn->by_answer);
 	rhashtable_destroy(&sn->by_name);
 	rhashtable_destroy(&sn->by_tuple);
 	xa_destroy(&sn->services);

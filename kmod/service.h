@@ -12,12 +12,21 @@
 #include <linux/rhashtable-types.h>
 #include <uapi/linux/shunt.h>
 
+#include "conn.h"
 #include "net.h"
 #include "packet.h"
 #include "stats.h"
 
 struct shunt_link;
 struct shunt_sched;
+
+/* What packets are matched by. Compared whole, so padding must be zero. */
+struct shunt_service_key {
+	union nf_inet_addr addr;
+	__be16 port;
+	u8 family;
+	u8 protocol;
+};
 
 struct shunt_server {
 	/* What the data path reads, under RCU. */
@@ -27,18 +36,23 @@ struct shunt_server {
 	union nf_inet_addr addr;
 	__be16 port;
 	u8 mode;			/* enum shunt_mode, of new connections */
+	bool removed;			/* no longer configured, but has connections */
 	bool unreachable;		/* DSR: nobody answers at addr; link.c */
+	bool local;			/* DSR: this host itself; link.c */
 	atomic_t conns;			/* in the table */
+	atomic_t states[SHUNT_CONN_STATES];	/* of those, by enum shunt_conn_state */
 
 	/* Configuration; the namespace's lock. */
 	struct list_head list;		/* in service->servers, in order of id */
 	struct list_head leaving;	/* in the reaper's list while removed */
 	u32 id;
 	u32 weight;
-	bool removed;			/* no longer configured, but has connections */
 	bool linked;			/* has been DSR: in dsr_servers, has a link */
 	bool natted;			/* has been NAT: in nat_servers */
+	bool answers;			/* in the namespace's by_answer */
 	unsigned long removed_at;	/* grace period cookie of its removal */
+	struct shunt_service_key answer;	/* source of its answers */
+	struct rhlist_head by_answer;
 
 	s64 credit;			/* of sched_wrr; service->sched_lock */
 	struct rcu_head rcu;
@@ -58,20 +72,20 @@ struct shunt_pool {
 	} slot[] __counted_by(count);
 };
 
-/* What packets are matched by. Compared whole, so padding must be zero. */
-struct shunt_service_key {
-	union nf_inet_addr addr;
-	__be16 port;
-	u8 family;
-	u8 protocol;
-};
-
 struct shunt_service {
 	struct rhash_head by_tuple;
 	struct shunt_service_key key;
 	struct shunt_pool __rcu *pool;
 	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
 	atomic_t cursor;		/* of sched_rr */
+	struct shunt_drops __percpu *drops;
+	/* Settings; written under the namespace's lock. */
+	u32 timeouts[SHUNT_CONN_STATES];	/* seconds */
+	u8 on_expire;			/* enum shunt_on_expire */
+	u8 on_remove;			/* enum shunt_on_remove */
+	u8 on_empty;			/* enum shunt_on_empty */
+	u8 midstream;			/* enum shunt_midstream */
+	u8 packet;			/* 1: each packet on its own, without connections */
 
 	/* Configuration; the namespace's lock. */
 	struct shunt_net *sn;
@@ -89,6 +103,25 @@ struct shunt_service {
 struct shunt_refusal {
 	const char *why;
 	int attr;
+};
+
+/* The settings of a service that are numbers of an enum, or yes or no. */
+enum shunt_setting {
+	SHUNT_SET_MODE,
+	SHUNT_SET_ON_EXPIRE,
+	SHUNT_SET_ON_REMOVE,
+	SHUNT_SET_ON_EMPTY,
+	SHUNT_SET_MIDSTREAM,
+	SHUNT_SET_PACKET,
+	SHUNT_SETTINGS,
+};
+
+/* A change to a service, or what a new one is to be like. */
+struct shunt_service_change {
+	const struct shunt_sched *sched;	/* NULL: as it is */
+	u32 timeouts[SHUNT_CONN_STATES];	/* seconds; 0: as it is */
+	u32 has;				/* BIT(enum shunt_setting) of those meant */
+	u8 value[SHUNT_SETTINGS];
 };
 
 /* A change to a server; "has" tells which members are meant. */
@@ -118,14 +151,13 @@ void shunt_service_net_exit(struct shunt_net *sn);
 struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *name);
 int shunt_service_add(struct shunt_net *sn, const char *name,
 		      const struct shunt_service_key *key,
-		      const struct shunt_sched *sched, u8 mode, struct shunt_refusal *no);
-/* sched NULL: as it is. */
-int shunt_service_set(struct shunt_service *service, const struct shunt_sched *sched,
-		      const u8 *mode, struct shunt_refusal *no);
+		      const struct shunt_service_change *change, struct shunt_refusal *no);
+int shunt_service_set(struct shunt_service *service,
+		      const struct shunt_service_change *change, struct shunt_refusal *no);
 void shunt_service_del(struct shunt_service *service);
 void shunt_service_flush(struct shunt_net *sn);
 void shunt_service_totals(const struct shunt_service *service, struct shunt_totals *totals,
-			  u64 *connections);
+			  u64 *connections, u32 *states);
 
 struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
 					  const union nf_inet_addr *addr, __be16 port);
@@ -139,13 +171,18 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no);
 struct shunt_service *shunt_service_match(struct shunt_net *sn,
 					  const struct shunt_tuple *tuple);
 
-/* Any context. A connection to the server was linked, was unlinked. */
-static inline void shunt_server_conn_made(struct shunt_server *server)
+/* Under RCU, any context. The NAT server of per-packet services whose answer a tuple is. */
+struct shunt_server *shunt_server_answering(struct shunt_net *sn,
+					    const struct shunt_tuple *tuple);
+
+/* Any context. A connection to the server was linked, was unlinked, in this state. */
+static inline void shunt_server_conn_made(struct shunt_server *server, u8 state)
 {
 	atomic_inc(&server->conns);
+	atomic_inc(&server->states[state]);
 }
 
-void shunt_server_conn_gone(struct shunt_server *server);
+void shunt_server_conn_gone(struct shunt_server *server, u8 state);
 
 /* Any context. Whether a scheduler may choose the server. */
 static inline bool shunt_server_usable(const struct shunt_server *server)

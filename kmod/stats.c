@@ -6,7 +6,6 @@
  */
 #include <linux/percpu.h>
 
-#include "net.h"
 #include "packet.h"
 #include "stats.h"
 
@@ -16,11 +15,15 @@ static const struct {
 } reasons[SHUNT_REASONS] = {
 	[SHUNT_DROP_NO_SERVER] = {
 		"no-server",
-		"No server of the service could take a new connection, so the client was refused; add servers, give one a weight above 0, or see whether they are unreachable."
+		"No server of the service could take a new connection; the client was refused, or told nothing with on-empty drop; add servers, give one a weight above 0, or see whether they are unreachable."
 	},
 	[SHUNT_DROP_NO_CONNECTION] = {
 		"no-connection",
-		"A TCP packet in mid-stream belonged to no connection in the table and was answered with a reset; the connection had expired, or the director was restarted."
+		"A TCP packet in mid-stream belonged to no connection in the table and was answered with a reset; the connection had expired (see timeout), or the director was restarted (see midstream)."
+	},
+	[SHUNT_DROP_SERVER_REMOVED] = {
+		"server-removed",
+		"The connection's server was removed and the service says on-remove reset, so the client was reset; with keep its connections would have gone on to their end."
 	},
 	[SHUNT_DROP_UNREACHABLE] = {
 		"unreachable",
@@ -36,7 +39,7 @@ static const struct {
 	},
 	[SHUNT_DROP_FRAGMENT] = {
 		"fragment",
-		"The packet came in fragments, which this version does not forward; make senders keep to the MTU."
+		"Fragments for a virtual address, or from a NAT server, could not be put together: they overlapped, were too long or too many; something on the way is broken or means harm."
 	},
 	[SHUNT_DROP_MALFORMED] = {
 		"malformed",
@@ -146,32 +149,33 @@ void shunt_counters_add(const struct shunt_counters __percpu *counters,
 	}
 }
 
-void shunt_drop_count(struct shunt_net *sn, enum shunt_reason reason)
+void shunt_drop_count(struct shunt_drops __percpu *drops, enum shunt_reason reason)
 {
-	struct shunt_drops *mine = this_cpu_ptr(sn->drops);
+	struct shunt_drops *mine = this_cpu_ptr(drops);
 
 	u64_stats_update_begin(&mine->sync);
 	u64_stats_inc(&mine->count[reason]);
 	u64_stats_update_end(&mine->sync);
 }
 
-u64 shunt_drop_read(struct shunt_net *sn, enum shunt_reason reason)
+void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts)
 {
-	u64 sum = 0;
+	u64 now[SHUNT_REASONS];
+	unsigned int i;
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		const struct shunt_drops *one = per_cpu_ptr(sn->drops, cpu);
+		const struct shunt_drops *one = per_cpu_ptr(drops, cpu);
 		unsigned int start;
-		u64 count;
 
 		do {
 			start = u64_stats_fetch_begin(&one->sync);
-			count = u64_stats_read(&one->count[reason]);
+			for (i = 0; i < SHUNT_REASONS; i++)
+				now[i] = u64_stats_read(&one->count[i]);
 		} while (u64_stats_fetch_retry(&one->sync, start));
-		sum += count;
+		for (i = 0; i < SHUNT_REASONS; i++)
+			counts[i] += now[i];
 	}
-	return sum;
 }
 
 const char *shunt_drop_name(enum shunt_reason reason)

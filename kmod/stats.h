@@ -8,7 +8,6 @@
 
 #include <linux/u64_stats_sync.h>
 
-struct shunt_net;
 struct shunt_packet;
 
 /* One per CPU and server; written with bottom halves off on its own CPU only. */
@@ -34,6 +33,7 @@ enum shunt_reason {
 	SHUNT_FORWARDED,	/* none: the packet went its way */
 	SHUNT_DROP_NO_SERVER,
 	SHUNT_DROP_NO_CONNECTION,
+	SHUNT_DROP_SERVER_REMOVED,
 	SHUNT_DROP_UNREACHABLE,
 	SHUNT_DROP_NO_ROUTE,
 	SHUNT_DROP_TUPLE_IN_USE,
@@ -46,9 +46,11 @@ enum shunt_reason {
 	SHUNT_DROP_NO_MEMORY,
 	SHUNT_DROP_NOT_SENT,
 	SHUNT_REASONS,
+	/* Not a reason: the packet is for this host, which is the server. */
+	SHUNT_DELIVER = SHUNT_REASONS,
 };
 
-/* One per CPU and network namespace. */
+/* One per CPU of each service, and of each network namespace for the rest. */
 struct shunt_drops {
 	u64_stats_t count[SHUNT_REASONS];
 	struct u64_stats_sync sync;
@@ -68,9 +70,9 @@ void shunt_counters_add(const struct shunt_counters __percpu *counters,
 			struct shunt_totals *totals);
 
 /* Any context, bottom halves off. One packet not forwarded. */
-void shunt_drop_count(struct shunt_net *sn, enum shunt_reason reason);
-/* Any context. Packets of the namespace not forwarded for this reason. */
-u64 shunt_drop_read(struct shunt_net *sn, enum shunt_reason reason);
+void shunt_drop_count(struct shunt_drops __percpu *drops, enum shunt_reason reason);
+/* Adds the packets of all CPUs to counts, by reason. Any context. */
+void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts);
 /* The name in listings, and a sentence with meaning and remedy. */
 const char *shunt_drop_name(enum shunt_reason reason);
 const char *shunt_drop_meaning(enum shunt_reason reason);

@@ -13,48 +13,126 @@ enum {
 	ESTABLISHED = SHUNT_CONN_STATE_ESTABLISHED,
 	CLOSING = SHUNT_CONN_STATE_CLOSING,
 	CLOSED = SHUNT_CONN_STATE_CLOSED,
+	BLIND = 1 << 30,	/* added to a number by who cannot see the connection */
+	LEAP = 1 << 21,		/* farther than near, but true */
 };
+
+/* Where the two sides' numbers begin; the client's wrap around soon. */
+static const u32 tcp_isn[] __initconst = { [C] = -100, [S] = 5000 };
 
 struct tcp_life {
 	const char *what;
+	u8 mode;
 	struct {
 		u8 dir;
 		u8 flags;
-		u8 state;
-	} step[8];
+		u32 seq;	/* from the side's first on */
+		u32 ack;	/* from the other side's first on */
+		u8 state;	/* after it */
+	} step[10];
 };
 
+#define NAT(what, ...) { what, SHUNT_MODE_NAT, { { C, SYN, 0, 0, SENT }, __VA_ARGS__ } }
+#define DSR(what, ...) { what, SHUNT_MODE_DSR, { { C, SYN, 0, 0, SENT }, __VA_ARGS__ } }
+#define NAT_OPEN { S, SYN | ACK, 0, 1, SENT }, { C, ACK, 1, 1, ESTABLISHED }
+#define DSR_OPEN { C, ACK, 1, 1, ESTABLISHED }
+
 static const struct tcp_life tcp_lives[] __initconst = {
-	{ "NAT, client closes", {
-		{ C, SYN, SENT }, { S, SYN | ACK, SENT }, { C, ACK, ESTABLISHED },
-		{ S, ACK, ESTABLISHED }, { C, FIN | ACK, CLOSING }, { S, ACK, CLOSING },
-		{ S, FIN | ACK, CLOSED }, { C, ACK, CLOSED } } },
-	{ "NAT, simultaneous close", {
-		{ C, SYN, SENT }, { S, SYN | ACK, SENT }, { C, ACK, ESTABLISHED },
-		{ S, FIN | ACK, CLOSING }, { C, FIN | ACK, CLOSED } } },
-	{ "DSR, client closes", {
-		{ C, SYN, SENT }, { C, ACK, ESTABLISHED }, { C, FIN | ACK, CLOSING },
-		{ C, ACK, CLOSING }, { C, FIN | ACK, CLOSING } } },
-	{ "SYN again", { { C, SYN, SENT }, { C, SYN, SENT }, { C, ACK, ESTABLISHED } } },
-	{ "refused", { { C, SYN, SENT }, { S, RST | ACK, CLOSED } } },
-	{ "reset", { { C, SYN, SENT }, { C, ACK, ESTABLISHED }, { C, RST, CLOSED },
-		{ C, ACK, CLOSED }, { C, FIN | ACK, CLOSED } } },
-	{ "a server's ACK establishes nothing", { { C, SYN, SENT }, { S, ACK, SENT } } },
+	NAT("NAT, client closes", NAT_OPEN, { S, ACK, 1, 1, ESTABLISHED },
+	    { C, FIN | ACK, 1, 1, CLOSING }, { S, ACK, 1, 2, CLOSING },
+	    { S, FIN | ACK, 1, 2, CLOSED }, { C, ACK, 2, 2, CLOSED }),
+	NAT("NAT, half closed for long", NAT_OPEN, { C, FIN | ACK, 1, 1, CLOSING },
+	    { S, ACK, 1001, 2, CLOSING }, { C, ACK, 2, 1001, CLOSING }),
+	NAT("NAT, simultaneous close", NAT_OPEN,
+	    { S, FIN | ACK, 1, 1, CLOSING }, { C, FIN | ACK, 1, 1, CLOSED }),
+	NAT("NAT, refused", { S, RST | ACK, 0, 1, CLOSED }),
+	NAT("NAT, a refusal of something else", { S, RST | ACK, 0, BLIND, SENT }),
+	NAT("NAT, an ACK before the server's SYN", { C, ACK, 1, 1, SENT }),
+	NAT("NAT, an ACK of another SYN", { S, SYN | ACK, 0, 1, SENT }, { C, ACK, 1, BLIND, SENT }),
+	NAT("NAT, a server's ACK establishes nothing", { S, ACK, 1, 1, SENT }),
+	NAT("NAT, blind from either side", NAT_OPEN, { C, RST, BLIND, 0, ESTABLISHED },
+	    { S, RST, BLIND, 0, ESTABLISHED }, { C, FIN | ACK, BLIND, BLIND, ESTABLISHED },
+	    { S, FIN | ACK, BLIND, BLIND, ESTABLISHED }),
+	NAT("NAT, the client's ACK does not unsay the server's reset", NAT_OPEN,
+	    { S, RST, 1, 0, CLOSED }, { C, ACK, 1, 1, CLOSED }, { S, ACK, 1, 1, ESTABLISHED }),
+	DSR("DSR, client closes", DSR_OPEN, { C, FIN | ACK, 1, 1, CLOSING },
+	    { C, ACK, 2, 2, CLOSING }, { C, FIN | ACK, 1, 2, CLOSING }),
+	DSR("DSR, SYN again", { C, SYN, 0, 0, SENT }, DSR_OPEN),
+	DSR("DSR, a stray ACK establishes nothing", { C, ACK, BLIND, BLIND, SENT }, DSR_OPEN),
+	DSR("DSR, reset", DSR_OPEN, { C, RST, 1, 0, CLOSED }, { C, RST, 1, 0, CLOSED }),
+	DSR("DSR, blind", DSR_OPEN, { C, RST, BLIND, 0, ESTABLISHED },
+	    { C, FIN | ACK, -BLIND, BLIND, ESTABLISHED }),
+	DSR("DSR, a lucky reset is put right", DSR_OPEN, { C, RST, 500, 0, CLOSED },
+	    { C, ACK, 1, 1, ESTABLISHED }),
+	DSR("DSR, a lucky reset of a closing one", DSR_OPEN, { C, FIN | ACK, 1, 1, CLOSING },
+	    { C, RST, 2, 0, CLOSED }, { C, ACK, 2, 1, CLOSING }),
+	DSR("DSR, one number leaps", DSR_OPEN, { C, ACK, 1, LEAP, ESTABLISHED },
+	    { C, ACK, LEAP, LEAP, ESTABLISHED }, { C, FIN | ACK, LEAP, LEAP, CLOSING }),
 };
+
+static int __init tcp_live(const struct tcp_life *life, struct shunt_server *server)
+{
+	struct shunt_conn conn = { .server = server, .mode = life->mode };
+	unsigned int i, state;
+
+	for (i = 0; i < ARRAY_SIZE(life->step) && life->step[i].flags; i++) {
+		u8 flags = life->step[i].flags;
+		enum shunt_dir dir = life->step[i].dir;
+		struct shunt_packet pkt = {
+			.tcp_flags = flags,
+			.seq = tcp_isn[dir] + life->step[i].seq,
+			.ack = tcp_isn[!dir] + life->step[i].ack,
+		};
+
+		pkt.seq_end = pkt.seq + !!(flags & SYN) + !!(flags & FIN);
+		if (i) {
+			shunt_tcp_packet(&conn, &pkt, dir);
+		} else {
+			shunt_tcp_first(&conn, &pkt);
+			atomic_inc(&server->states[conn.state]);
+		}
+		if (conn.state != life->step[i].state)
+			pr_err("shunt: selftest: step %u\n", i);
+		SHUNT_EXPECT(life->what, conn.state == life->step[i].state);
+	}
+	atomic_dec(&server->states[conn.state]);
+	for (state = 0; state < SHUNT_CONN_STATES; state++)
+		SHUNT_EXPECT(life->what, !atomic_read(&server->states[state]));
+	return 0;
+}
+
+/* Which SYNs on a known tuple begin anew. */
+static int __init tcp_restart(struct shunt_server *server)
+{
+	struct shunt_packet pkt = { .tcp_flags = SYN, .seq = 1000, .seq_end = 1001 };
+	struct shunt_conn conn = { .server = server };
+
+	shunt_tcp_first(&conn, &pkt);
+	SHUNT_EXPECT("the same SYN is a retransmission", !shunt_tcp_restarts(&conn, &pkt));
+	pkt.seq += BLIND;
+	SHUNT_EXPECT("another SYN is a new connection", shunt_tcp_restarts(&conn, &pkt));
+	conn.state = ESTABLISHED;
+	SHUNT_EXPECT("on a live one, too", shunt_tcp_restarts(&conn, &pkt));
+	pkt.seq = 1000;
+	SHUNT_EXPECT("an old SYN is none", !shunt_tcp_restarts(&conn, &pkt));
+	conn.state = CLOSING;
+	SHUNT_EXPECT("any SYN after a FIN is one", shunt_tcp_restarts(&conn, &pkt));
+	conn.state = CLOSED;
+	SHUNT_EXPECT("any SYN after the end is one", shunt_tcp_restarts(&conn, &pkt));
+	return 0;
+}
 
 int __init shunt_tcp_selftest(void)
 {
-	unsigned int i, j;
+	static struct shunt_service service __initdata;
+	static struct shunt_server server __initdata = { .service = &service };
+	unsigned int i;
+	int err = tcp_restart(&server);
 
-	for (i = 0; i < ARRAY_SIZE(tcp_lives); i++) {
-		const struct tcp_life *life = &tcp_lives[i];
-		struct shunt_conn conn = {};
-
-		for (j = 0; j < ARRAY_SIZE(life->step) && life->step[j].flags; j++) {
-			shunt_tcp_packet(&conn, life->step[j].flags, life->step[j].dir);
-			SHUNT_EXPECT(life->what, conn.state == life->step[j].state);
-		}
-	}
+	for (i = 0; i < ARRAY_SIZE(tcp_lives) && !err; i++)
+		err = tcp_live(&tcp_lives[i], &server);
+	if (err)
+		return err;
 	SHUNT_EXPECT("only a bare SYN begins", shunt_tcp_begins(SYN));
 	SHUNT_EXPECT("only a bare SYN begins", !shunt_tcp_begins(SYN | ACK));
 	SHUNT_EXPECT("only a bare SYN begins", !shunt_tcp_begins(SYN | RST));

@@ -12,6 +12,7 @@
 #define SHUNT_NAME_MAX		31
 #define SHUNT_SCHEDULER_MAX	15
 #define SHUNT_WEIGHT_MAX	65535
+#define SHUNT_TIMEOUT_MAX	2678400
 
 /**
  * enum shunt_mode - How packets reach a server.
@@ -59,6 +60,76 @@ enum shunt_conn_state {
 	SHUNT_CONN_STATE_ANSWERED,
 };
 
+/**
+ * enum shunt_on_expire - What happens when a connection's time is up.
+ * @SHUNT_ON_EXPIRE_SILENT: The connection is forgotten.
+ * @SHUNT_ON_EXPIRE_RESET: TCP, the director resets both client and server.
+ */
+enum shunt_on_expire {
+	SHUNT_ON_EXPIRE_SILENT,
+	SHUNT_ON_EXPIRE_RESET,
+};
+
+/**
+ * enum shunt_on_remove - What becomes of the connections of a server that is
+ *   removed.
+ * @SHUNT_ON_REMOVE_KEEP: They go on to their end.
+ * @SHUNT_ON_REMOVE_RESET: The client's next packet is answered with a reset
+ *   (TCP) or port unreachable (UDP).
+ * @SHUNT_ON_REMOVE_REHASH: The client's next packet goes to another server.
+ */
+enum shunt_on_remove {
+	SHUNT_ON_REMOVE_KEEP,
+	SHUNT_ON_REMOVE_RESET,
+	SHUNT_ON_REMOVE_REHASH,
+};
+
+/**
+ * enum shunt_on_empty - What a client is told when no server is available.
+ * @SHUNT_ON_EMPTY_REJECT: A reset (TCP) or port unreachable (UDP).
+ * @SHUNT_ON_EMPTY_DROP: Nothing.
+ */
+enum shunt_on_empty {
+	SHUNT_ON_EMPTY_REJECT,
+	SHUNT_ON_EMPTY_DROP,
+};
+
+/**
+ * enum shunt_midstream - What becomes of a TCP packet in mid-stream that
+ *   belongs to no connection.
+ * @SHUNT_MIDSTREAM_RESET: It is answered with a reset.
+ * @SHUNT_MIDSTREAM_REHASH: The scheduler chooses a server for it as for a new
+ *   connection.
+ */
+enum shunt_midstream {
+	SHUNT_MIDSTREAM_RESET,
+	SHUNT_MIDSTREAM_REHASH,
+};
+
+enum {
+	SHUNT_A_TIMEOUTS_SYN = 1,
+	SHUNT_A_TIMEOUTS_ESTABLISHED,
+	SHUNT_A_TIMEOUTS_CLOSING,
+	SHUNT_A_TIMEOUTS_CLOSED,
+	SHUNT_A_TIMEOUTS_ONE_WAY,
+	SHUNT_A_TIMEOUTS_ANSWERED,
+
+	__SHUNT_A_TIMEOUTS_MAX,
+	SHUNT_A_TIMEOUTS_MAX = (__SHUNT_A_TIMEOUTS_MAX - 1)
+};
+
+enum {
+	SHUNT_A_STATES_SYN = 1,
+	SHUNT_A_STATES_ESTABLISHED,
+	SHUNT_A_STATES_CLOSING,
+	SHUNT_A_STATES_CLOSED,
+	SHUNT_A_STATES_ONE_WAY,
+	SHUNT_A_STATES_ANSWERED,
+
+	__SHUNT_A_STATES_MAX,
+	SHUNT_A_STATES_MAX = (__SHUNT_A_STATES_MAX - 1)
+};
+
 enum {
 	SHUNT_A_STATS_PAD = 1,
 	SHUNT_A_STATS_CONNECTIONS,
@@ -80,6 +151,13 @@ enum {
 	SHUNT_A_SERVICE_SCHEDULER,
 	SHUNT_A_SERVICE_MODE,
 	SHUNT_A_SERVICE_STATS,
+	SHUNT_A_SERVICE_TIMEOUTS,
+	SHUNT_A_SERVICE_ON_EXPIRE,
+	SHUNT_A_SERVICE_ON_REMOVE,
+	SHUNT_A_SERVICE_ON_EMPTY,
+	SHUNT_A_SERVICE_MIDSTREAM,
+	SHUNT_A_SERVICE_PACKET,
+	SHUNT_A_SERVICE_STATES,
 
 	__SHUNT_A_SERVICE_MAX,
 	SHUNT_A_SERVICE_MAX = (__SHUNT_A_SERVICE_MAX - 1)
@@ -93,6 +171,7 @@ enum {
 	SHUNT_A_SERVER_WEIGHT,
 	SHUNT_A_SERVER_STATE,
 	SHUNT_A_SERVER_STATS,
+	SHUNT_A_SERVER_STATES,
 
 	__SHUNT_A_SERVER_MAX,
 	SHUNT_A_SERVER_MAX = (__SHUNT_A_SERVER_MAX - 1)
@@ -110,6 +189,7 @@ enum {
 	SHUNT_A_CONN_MODE,
 	SHUNT_A_CONN_STATE,
 	SHUNT_A_CONN_EXPIRES,
+	SHUNT_A_CONN_DELETED,
 
 	__SHUNT_A_CONN_MAX,
 	SHUNT_A_CONN_MAX = (__SHUNT_A_CONN_MAX - 1)
@@ -117,6 +197,7 @@ enum {
 
 enum {
 	SHUNT_A_DROP_PAD = 1,
+	SHUNT_A_DROP_SERVICE,
 	SHUNT_A_DROP_REASON,
 	SHUNT_A_DROP_COUNT,
 	SHUNT_A_DROP_MEANING,
@@ -149,6 +230,7 @@ enum {
 	SHUNT_CMD_SERVER_DEL,
 	SHUNT_CMD_SERVER_GET,
 	SHUNT_CMD_CONN_GET,
+	SHUNT_CMD_CONN_DEL,
 	SHUNT_CMD_DROP_GET,
 	SHUNT_CMD_STATUS_GET,
 	SHUNT_CMD_FLUSH,

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The listings of the configuration and of counters, under the namespace's lock.
+ * One that spans several messages remembers the id it has come to, and the
+ * generation of the configuration tells its reader when that has changed in
+ * between.
+ */
+#include "conn.h"
+#include "net.h"
+#include "netlink.h"
+#include "netlink_gen.h"
+#include "sched.h"
+#include "service.h"
+#include "stats.h"
+
+void *shunt_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	return genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			   &shunt_nl_family, NLM_F_MULTI, cmd);
+}
+
+int shunt_nl_put_end(struct sk_buff *skb, void *header, int err)
+{
+	if (err)
+		genlmsg_cancel(skb, header);
+	else
+		genlmsg_end(skb, header);
+	return err;
+}
+
+int shunt_nl_refuse_dump(struct netlink_callback *cb, int err, int attr, const char *why)
+{
+	const struct shunt_refusal no = { .why = why, .attr = attr };
+
+	return shunt_nl_refuse(cb->extack, shunt_compat_dump_attrs(cb), err, &no);
+}
+
+int shunt_nl_dump_service(struct shunt_net *sn, struct netlink_callback *cb, int attr,
+			     const char **name)
+{
+	struct nlattr **attrs = shunt_compat_dump_attrs(cb);
+
+	*name = attrs && attrs[attr] ? nla_data(attrs[attr]) : NULL;
+	if (!*name || shunt_service_by_name(sn, *name))
+		return 0;
+	return shunt_nl_refuse_dump(cb, -ENOENT, attr, "there is no service of this name");
+}
+
+/* One number per state of the protocol, each under the state's number plus one. */
+static int put_by_state(struct sk_buff *skb, int attr, const u32 *values, u8 protocol)
+{
+	unsigned int state = protocol == IPPROTO_TCP ? 0 : SHUNT_CONN_STATE_ONE_WAY;
+	unsigned int end = protocol == IPPROTO_TCP ? SHUNT_CONN_STATE_ONE_WAY : SHUNT_CONN_STATES;
+	struct nlattr *nest = nla_nest_start(skb, attr);
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (; state < end; state++)
+		if (nla_put_u32(skb, state + 1, values[state]))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static int put_stats(struct sk_buff *skb, int attr, const struct shunt_totals *totals,
+		     u64 connections)
+{
+	struct nlattr *nest = nla_nest_start(skb, attr);
+	const struct {
+		int attr;
+		u64 value;
+	} values[] = {
+		{ SHUNT_A_STATS_CONNECTIONS, connections },
+		{ SHUNT_A_STATS_TOTAL_CONNECTIONS, totals->connections },
+		{ SHUNT_A_STATS_PACKETS, totals->packets },
+		{ SHUNT_A_STATS_BYTES, totals->bytes },
+		{ SHUNT_A_STATS_RETURN_PACKETS, totals->return_packets },
+		{ SHUNT_A_STATS_RETURN_BYTES, totals->return_bytes },
+	};
+	unsigned int i;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (i = 0; i < ARRAY_SIZE(values); i++)
+		if (nla_put_u64_64bit(skb, values[i].attr, values[i].value, SHUNT_A_STATS_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* The settings; those of the other protocol mean nothing and are left out. */
+static int put_settings(struct sk_buff *skb, const struct shunt_service *service)
+{
+	int err;
+
+	err = nla_put_u32(skb, SHUNT_A_SERVICE_MODE, service->mode) ?:
+	      put_by_state(skb, SHUNT_A_SERVICE_TIMEOUTS, service->timeouts,
+			   service->key.protocol) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_REMOVE, service->on_remove) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_EMPTY, service->on_empty);
+	if (err || service->key.protocol == IPPROTO_UDP)
+		return err ?: nla_put_u8(skb, SHUNT_A_SERVICE_PACKET, service->packet);
+	return nla_put_u32(skb, SHUNT_A_SERVICE_ON_EXPIRE, service->on_expire) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVICE_MIDSTREAM, service->midstream);
+}
+
+static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
+		       const struct shunt_service *service)
+{
+	const struct shunt_pool *pool =
+		rcu_dereference_protected(service->pool, lockdep_is_held(&service->sn->lock));
+	const struct shunt_service_key *key = &service->key;
+	u32 states[SHUNT_CONN_STATES];
+	struct shunt_totals totals;
+	u64 connections;
+	void *header;
+	int err;
+
+	header = shunt_nl_put_header(skb, cb, SHUNT_CMD_SERVICE_GET);
+	if (!header)
+		return -EMSGSIZE;
+	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
+	shunt_service_totals(service, &totals, &connections, states);
+	err = nla_put_string(skb, SHUNT_A_SERVICE_NAME, service->name) ?:
+	      nla_put_u8(skb, SHUNT_A_SERVICE_PROTOCOL, key->protocol) ?:
+	      nla_put(skb, SHUNT_A_SERVICE_ADDRESS, shunt_nl_addr_size(key->family), &key->addr) ?:
+	      nla_put_be16(skb, SHUNT_A_SERVICE_PORT, key->port) ?:
+	      nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
+	      put_settings(skb, service) ?:
+	      put_by_state(skb, SHUNT_A_SERVICE_STATES, states, key->protocol) ?:
+	      put_stats(skb, SHUNT_A_SERVICE_STATS, &totals, connections);
+	return shunt_nl_put_end(skb, header, err);
+}
+
+static int put_server(struct sk_buff *skb, struct netlink_callback *cb,
+		      const struct shunt_server *server)
+{
+	const struct shunt_service *service = server->service;
+	u32 states[SHUNT_CONN_STATES];
+	struct shunt_totals totals = {};
+	unsigned int i;
+	void *header;
+	u32 state;
+	int err;
+
+	header = shunt_nl_put_header(skb, cb, SHUNT_CMD_SERVER_GET);
+	if (!header)
+		return -EMSGSIZE;
+	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
+	shunt_counters_add(server->counters, &totals);
+	for (i = 0; i < SHUNT_CONN_STATES; i++)
+		states[i] = atomic_read(&server->states[i]);
+	state = shunt_server_usable(server) ? SHUNT_SERVER_STATE_UP :
+					      SHUNT_SERVER_STATE_UNREACHABLE;
+	err = nla_put_string(skb, SHUNT_A_SERVER_SERVICE, service->name) ?:
+	      nla_put(skb, SHUNT_A_SERVER_ADDRESS, shunt_nl_addr_size(service->key.family),
+		      &server->addr) ?:
+	      nla_put_be16(skb, SHUNT_A_SERVER_PORT, server->port) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVER_MODE, server->mode) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVER_WEIGHT, server->weight) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVER_STATE, state) ?:
+	      put_by_state(skb, SHUNT_A_SERVER_STATES, states, service->key.protocol) ?:
+	      put_stats(skb, SHUNT_A_SERVER_STATS, &totals, atomic_read(&server->conns));
+	return shunt_nl_put_end(skb, header, err);
+}
+
+/* Where a listing goes on: cb->args[0] is the service's id, args[1] the server's. */
+int shunt_nl_service_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
+	struct shunt_service *service;
+	unsigned long id;
+	const char *name;
+	int err;
+
+	mutex_lock(&sn->lock);
+	cb->seq = sn->generation;
+	err = cb->args[2] ? 0 : shunt_nl_dump_service(sn, cb, SHUNT_A_SERVICE_NAME, &name);
+	if (err || cb->args[2])
+		goto out;
+	xa_for_each_start(&sn->services, id, service, cb->args[0]) {
+		cb->args[0] = id;
+		if (name && strcmp(name, service->name))
+			continue;
+		err = put_service(skb, cb, service);
+		if (err)
+			goto out;
+	}
+	cb->args[2] = 1;
+out:
+	mutex_unlock(&sn->lock);
+	return err && !skb->len ? err : skb->len;
+}
+
+static int put_servers(struct sk_buff *skb, struct netlink_callback *cb,
+		       const struct shunt_service *service)
+{
+	const struct shunt_server *server;
+	int err;
+
+	list_for_each_entry(server, &service->servers, list) {
+		if (server->removed || server->id < cb->args[1])
+			continue;
+		cb->args[1] = server->id;
+		err = put_server(skb, cb, server);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int shunt_nl_server_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
+	struct shunt_service *service;
+	unsigned long id;
+	const char *name;
+	int err;
+
+	mutex_lock(&sn->lock);
+	cb->seq = sn->generation;
+	err = cb->args[2] ? 0 : shunt_nl_dump_service(sn, cb, SHUNT_A_SERVER_SERVICE, &name);
+	if (err || cb->args[2])
+		goto out;
+	xa_for_each_start(&sn->services, id, service, cb->args[0]) {
+		if (id != cb->args[0])
+			cb->args[1] = 0;
+		cb->args[0] = id;
+		if (name && strcmp(name, service->name))
+			continue;
+		err = put_servers(skb, cb, service);
+		if (err)
+			goto out;
+	}
+	cb->args[2] = 1;
+out:
+	mutex_unlock(&sn->lock);
+	return err && !skb->len ? err : skb->len;
+}
+
+static int put_drop(struct sk_buff *skb, struct netlink_callback *cb, const char *service,
+		    enum shunt_reason reason, u64 count)
+{
+	void *header = shunt_nl_put_header(skb, cb, SHUNT_CMD_DROP_GET);
+	int err;
+
+	if (!header)
+		return -EMSGSIZE;
+	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
+	err = nla_put_string(skb, SHUNT_A_DROP_SERVICE, service) ?:
+	      nla_put_string(skb, SHUNT_A_DROP_REASON, shunt_drop_name(reason)) ?:
+	      nla_put_u64_64bit(skb, SHUNT_A_DROP_COUNT, count, SHUNT_A_DROP_PAD) ?:
+	      nla_put_string(skb, SHUNT_A_DROP_MEANING, shunt_drop_meaning(reason));
+	return shunt_nl_put_end(skb, header, err);
+}
+
+/* From the reason cb->args[1] on, which it moves. */
+static int put_drops(struct sk_buff *skb, struct netlink_callback *cb, const char *service,
+		     const u64 *counts, bool all)
+{
+	int err;
+
+	for (; cb->args[1] < SHUNT_REASONS; cb->args[1]++) {
+		if (cb->args[1] == SHUNT_FORWARDED || (!all && !counts[cb->args[1]]))
+			continue;
+		err = put_drop(skb, cb, service, cb->args[1], counts[cb->args[1]]);
+		if (err)
+			return err;
+	}
+	cb->args[1] = 0;
+	return 0;
+}
+
+/*
+ * First what is no service's, for which cb->args[0] is 0, then the services by
+ * id; args[1] is the reason, args[2] tells that all is said.
+ */
+int shunt_nl_drop_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
+	struct shunt_service *service;
+	u64 counts[SHUNT_REASONS];
+	unsigned long id;
+
+	mutex_lock(&sn->lock);
+	cb->seq = sn->generation;
+	if (cb->args[2])
+		goto out;
+	if (!cb->args[0]) {
+		memcpy(counts, sn->retired_drops, sizeof(counts));
+		shunt_drops_add(sn->drops, counts);
+		if (put_drops(skb, cb, "", counts, true))
+			goto out;
+		cb->args[0] = 1;
+	}
+	xa_for_each_start(&sn->services, id, service, cb->args[0]) {
+		if (id != cb->args[0])
+			cb->args[1] = 0;
+		cb->args[0] = id;
+		memset(counts, 0, sizeof(counts));
+		shunt_drops_add(service->drops, counts);
+		if (put_drops(skb, cb, service->name, counts, false))
+			goto out;
+		cb->args[0] = id + 1;
+	}
+	cb->args[2] = 1;
+out:
+	mutex_unlock(&sn->lock);
+	return skb->len;
+}
+
+static int put_schedulers(struct sk_buff *skb)
+{
+	const struct shunt_sched *sched;
+	char names[128] = "";
+	unsigned int i;
+
+	for (i = 0; (sched = shunt_sched_at(i)); i++) {
+		if (i)
+			strlcat(names, " ", sizeof(names));
+		strlcat(names, sched->name, sizeof(names));
+	}
+	return nla_put_string(skb, SHUNT_A_STATUS_SCHEDULERS, names);
+}
+
+int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shunt_net *sn = shunt_nl_net(info);
+	struct sk_buff *reply;
+	void *header;
+	int err;
+
+	reply = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		return shunt_nl_refuse_do(info, -ENOMEM, 0, "there is no memory for the answer");
+	header = genlmsg_put_reply(reply, info, &shunt_nl_family, 0, SHUNT_CMD_STATUS_GET);
+	if (!header) {
+		nlmsg_free(reply);
+		return shunt_nl_refuse_do(info, -EMSGSIZE, 0, "the answer does not fit a message");
+	}
+
+	mutex_lock(&sn->lock);
+	err = nla_put_string(reply, SHUNT_A_STATUS_VERSION, SHUNT_VERSION) ?:
+	      nla_put_u32(reply, SHUNT_A_STATUS_SERVICES, sn->service_count) ?:
+	      nla_put_u32(reply, SHUNT_A_STATUS_SERVERS, sn->server_count) ?:
+	      nla_put_u64_64bit(reply, SHUNT_A_STATUS_CONNECTIONS,
+				sn->table ? shunt_table_count(sn->table) : 0,
+				SHUNT_A_STATUS_PAD) ?:
+	      nla_put_u32(reply, SHUNT_A_STATUS_BUCKETS,
+			  sn->table ? shunt_table_buckets(sn->table) : 0) ?:
+	      nla_put_u8(reply, SHUNT_A_STATUS_HOOKED, !!sn->table) ?:
+	      put_schedulers(reply);
+	mutex_unlock(&sn->lock);
+	if (err) {
+		nlmsg_free(reply);
+		return shunt_nl_refuse_do(info, err, 0, "the answer does not fit a message");
+	}
+	genlmsg_end(reply, header);
+	return genlmsg_reply(reply, info);
+}
