@@ -332,7 +332,10 @@ static bool fits(const struct shunt_packet *pkt, unsigned int mtu)
 	return skb->len - skb_network_offset(skb) <= mtu;
 }
 
-/* Whether a router may cut the packet; in IPv6 only back into what it came in. */
+/*
+ * Whether the packet may be cut: in IPv6 only back into what it came in, or by
+ * the host that made it, which says so by ignore_df.
+ */
 static bool may_cut(const struct shunt_packet *pkt, unsigned int mtu)
 {
 	unsigned int size = came_as(pkt);
@@ -340,8 +343,8 @@ static bool may_cut(const struct shunt_packet *pkt, unsigned int mtu)
 	if (size)
 		return size <= mtu || (pkt->tuple.family == NFPROTO_IPV4 &&
 				       !(IPCB(pkt->skb)->flags & IPSKB_FRAG_PMTU));
-	return pkt->tuple.family == NFPROTO_IPV4 &&
-	       !(ip_hdr(pkt->skb)->frag_off & htons(IP_DF));
+	return pkt->skb->ignore_df || (pkt->tuple.family == NFPROTO_IPV4 &&
+				       !(ip_hdr(pkt->skb)->frag_off & htons(IP_DF)));
 }
 
 bool shunt_forward_in_fragments(const struct shunt_packet *pkt, unsigned int mtu)

@@ -44,7 +44,7 @@ enum {
 static const char no_route[] =
 	"there is no route to this address; a DSR server must be on a link of the director";
 static const char is_local[] =
-	"this is an address of the director itself, which serves in DSR only if it has the virtual address, too; add that to lo, or use mode nat";
+	"this is an address of the director itself; in DSR it serves only if it has the VIP, too";
 static const char not_a_host[] =
 	"this is not the address of one host";
 static const char behind_gateway[] =

@@ -95,7 +95,7 @@ static int get_sched(struct genl_info *info, const struct shunt_sched **sched)
 	if (*sched)
 		return 0;
 	return shunt_nl_refuse_do(info, -ENOENT, SHUNT_A_SERVICE_SCHEDULER,
-			  "there is no scheduler of this name; 'shunt status' lists them");
+				  "there is no scheduler of this name; 'shunt status' lists them");
 }
 
 /* What packets of the service to be are matched by. */
@@ -106,24 +106,24 @@ static int get_key(struct genl_info *info, struct shunt_service_key *key)
 	if (!attrs[SHUNT_A_SERVICE_PROTOCOL] || !attrs[SHUNT_A_SERVICE_ADDRESS] ||
 	    !attrs[SHUNT_A_SERVICE_PORT])
 		return shunt_nl_refuse_do(info, -EINVAL, 0,
-				  "a service needs a protocol, an address and a port");
+					  "a service needs a protocol, an address and a port");
 
 	memset(key, 0, sizeof(*key));
 	key->protocol = nla_get_u8(attrs[SHUNT_A_SERVICE_PROTOCOL]);
 	if (key->protocol != IPPROTO_TCP && key->protocol != IPPROTO_UDP)
 		return shunt_nl_refuse_do(info, -EPROTONOSUPPORT, SHUNT_A_SERVICE_PROTOCOL,
-				  "the protocol of a service is tcp or udp");
+					  "the protocol of a service is tcp or udp");
 	key->family = shunt_nl_get_addr(attrs[SHUNT_A_SERVICE_ADDRESS], &key->addr);
 	if (!key->family)
 		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_ADDRESS,
-				  "an address has 4 bytes, or 16");
+					  "an address has 4 bytes, or 16");
 	if (!addr_is_host(key->family, &key->addr))
 		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_ADDRESS,
-				  "a virtual address must be one that clients elsewhere can reach");
+					  "a virtual address must be one that clients elsewhere can reach");
 	key->port = nla_get_be16(attrs[SHUNT_A_SERVICE_PORT]);
 	if (!key->port)
 		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_PORT,
-				  "a service's port is from 1 to 65535");
+					  "a service's port is from 1 to 65535");
 	return 0;
 }
 
@@ -134,7 +134,7 @@ static int get_timeouts(struct genl_info *info, u32 *timeouts)
 	unsigned int state;
 	int err;
 
-	BUILD_BUG_ON(SHUNT_A_TIMEOUTS_ANSWERED != SHUNT_CONN_STATE_ANSWERED + 1);
+	BUILD_BUG_ON(SHUNT_CONN_STATE_ANSWERED + 1 != SHUNT_A_TIMEOUTS_ANSWERED);
 
 	if (!info->attrs[SHUNT_A_SERVICE_TIMEOUTS])
 		return 0;
@@ -265,19 +265,19 @@ static struct shunt_service *get_server_key(struct genl_info *info, union nf_ine
 	family = shunt_nl_get_addr(attrs[SHUNT_A_SERVER_ADDRESS], addr);
 	if (family != service->key.family) {
 		*err = shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVER_ADDRESS,
-				  "a server's address is of the same family as its service's");
+					  "a server's address is of the same family as its service's");
 		return NULL;
 	}
 	if (!addr_is_host(family, addr)) {
 		*err = shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVER_ADDRESS,
-				  "a server's address must be that of one host on the network");
+					  "a server's address must be that of one host on the network");
 		return NULL;
 	}
 	*port = attrs[SHUNT_A_SERVER_PORT] ? nla_get_be16(attrs[SHUNT_A_SERVER_PORT]) :
 					     service->key.port;
 	if (!*port) {
 		*err = shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVER_PORT,
-				  "a server's port is from 1 to 65535");
+					  "a server's port is from 1 to 65535");
 		return NULL;
 	}
 	return service;
@@ -296,7 +296,7 @@ static struct shunt_server *get_server(struct genl_info *info, int *err)
 	server = shunt_server_by_addr(service, &addr, port);
 	if (!server)
 		*err = shunt_nl_refuse_do(info, -ENOENT, SHUNT_A_SERVER_ADDRESS,
-				  "the service has no such server");
+					  "the service has no such server");
 	return server;
 }
 

@@ -125,17 +125,29 @@ static bool conn_condemned(const struct shunt_conn *conn, const void *arg)
 	return conn_wanted(conn, arg);
 }
 
+static bool has_filter(struct nlattr *const *attrs)
+{
+	static const int filters[] = {
+		SHUNT_A_CONN_SERVICE, SHUNT_A_CONN_CLIENT, SHUNT_A_CONN_CLIENT_PORT,
+		SHUNT_A_CONN_SERVER, SHUNT_A_CONN_SERVER_PORT,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(filters); i++)
+		if (attrs[filters[i]])
+			return true;
+	return false;
+}
+
 int shunt_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct shunt_net *sn = shunt_nl_net(info);
 	struct sk_buff *reply;
 	u32 deleted = 0;
 	void *header;
-	int i, err;
+	int err;
 
-	for (i = 0; i <= SHUNT_A_CONN_MAX && !info->attrs[i]; i++)
-		;
-	if (i > SHUNT_A_CONN_MAX)
+	if (!has_filter(info->attrs))
 		return shunt_nl_refuse_do(info, -EINVAL, 0,
 					  "which connections to delete must be said: a service, a client or a server");
 	/* There before anything is deleted, so that the answer cannot fail. */

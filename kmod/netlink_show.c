@@ -36,7 +36,7 @@ int shunt_nl_refuse_dump(struct netlink_callback *cb, int err, int attr, const c
 }
 
 int shunt_nl_dump_service(struct shunt_net *sn, struct netlink_callback *cb, int attr,
-			     const char **name)
+			  const char **name)
 {
 	struct nlattr **attrs = shunt_compat_dump_attrs(cb);
 

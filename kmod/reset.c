@@ -103,30 +103,29 @@ static void reset_server(struct shunt_net *sn, const struct shunt_conn *conn)
 	kfree_skb(pkt.skb);
 }
 
-static struct dst_entry *route_to_client(struct net *net, const struct shunt_tuple *tuple)
+static struct dst_entry *route_ipv4(struct net *net, const struct shunt_tuple *tuple)
 {
-	struct dst_entry *dst;
+	struct flowi4 fl4 = {
+		.saddr = tuple->src.ip,
+		.daddr = tuple->dst.ip,
+		.flowi4_proto = IPPROTO_TCP,
+		.flowi4_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct rtable *rt = ip_route_output_key(net, &fl4);
 
-	if (tuple->family == NFPROTO_IPV4) {
-		struct flowi4 fl4 = {
-			.saddr = tuple->src.ip,
-			.daddr = tuple->dst.ip,
-			.flowi4_proto = IPPROTO_TCP,
-			.flowi4_flags = FLOWI_FLAG_ANYSRC,
-		};
-		struct rtable *rt = ip_route_output_key(net, &fl4);
+	return IS_ERR(rt) ? NULL : &rt->dst;
+}
 
-		return IS_ERR(rt) ? NULL : &rt->dst;
-	} else {
-		struct flowi6 fl6 = {
-			.saddr = tuple->src.in6,
-			.daddr = tuple->dst.in6,
-			.flowi6_proto = IPPROTO_TCP,
-			.flowi6_flags = FLOWI_FLAG_ANYSRC,
-		};
+static struct dst_entry *route_ipv6(struct net *net, const struct shunt_tuple *tuple)
+{
+	struct flowi6 fl6 = {
+		.saddr = tuple->src.in6,
+		.daddr = tuple->dst.in6,
+		.flowi6_proto = IPPROTO_TCP,
+		.flowi6_flags = FLOWI_FLAG_ANYSRC,
+	};
+	struct dst_entry *dst = ip6_route_output(net, NULL, &fl6);
 
-		dst = ip6_route_output(net, NULL, &fl6);
-	}
 	if (!dst->error)
 		return dst;
 	dst_release(dst);
@@ -141,7 +140,8 @@ static void reset_client(struct shunt_net *sn, const struct shunt_conn *conn)
 
 	swap(tuple.src, tuple.dst);
 	swap(tuple.sport, tuple.dport);
-	dst = route_to_client(sn->net, &tuple);
+	dst = tuple.family == NFPROTO_IPV4 ? route_ipv4(sn->net, &tuple) :
+					     route_ipv6(sn->net, &tuple);
 	if (!dst)
 		return;
 	skb = reset_alloc(&tuple, conn->seq[SHUNT_DIR_SERVER], conn->seq[SHUNT_DIR_CLIENT]);

@@ -329,10 +329,18 @@ static int service_check(struct shunt_net *sn, const char *name,
 	return 0;
 }
 
+static bool state_is_tcp(unsigned int state)
+{
+	return state < SHUNT_CONN_STATE_ONE_WAY;
+}
+
 /* Whether a change makes sense for a service of this protocol. */
 static int change_check(const struct shunt_service_change *change, u8 protocol,
 			struct shunt_refusal *no)
 {
+	static const char of_tcp[] =
+		"the timeouts of a TCP service are syn, established, closing and closed";
+	static const char of_udp[] = "the timeouts of a UDP service are one-way and answered";
 	bool tcp = protocol == IPPROTO_TCP;
 	unsigned int state;
 
@@ -346,10 +354,9 @@ static int change_check(const struct shunt_service_change *change, u8 protocol,
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_PACKET,
 				    "packet is for UDP services; the packets of a TCP connection belong together");
 	for (state = 0; state < SHUNT_CONN_STATES; state++)
-		if (change->timeouts[state] && tcp != (state < SHUNT_CONN_STATE_ONE_WAY))
+		if (change->timeouts[state] && tcp != state_is_tcp(state))
 			return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_TIMEOUTS,
-					    tcp ? "the timeouts of a TCP service are syn, established, closing and closed" :
-						  "the timeouts of a UDP service are one-way and answered");
+					    tcp ? of_tcp : of_udp);
 	return 0;
 }
 
@@ -482,7 +489,7 @@ int shunt_service_set(struct shunt_service *service,
 	if (change->has & BIT(SHUNT_SET_PACKET) && !list_empty(&service->servers) &&
 	    service->packet != change->value[SHUNT_SET_PACKET])
 		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
-				    "packet can be changed only while the service has no servers and no connections");
+				    "packet can be changed only while the service has no server");
 	if (change->sched) {
 		pool = pool_alloc(service, change->sched);
 		if (!pool)
@@ -633,8 +640,10 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	if (err)
 		return err;
 	pool = pool_alloc(service, service_sched(service));
-	if (!server)
-		server = fresh = server_alloc(service, addr, port);
+	if (!server) {
+		fresh = server_alloc(service, addr, port);
+		server = fresh;
+	}
 	if (!pool || !server || server_prepare(server, mode)) {
 		kvfree(pool);
 		if (fresh)

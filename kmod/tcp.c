@@ -2,24 +2,24 @@
 /*
  * TCP states, of what the director can see. In DSR that is the client's side:
  *
- *   in state      client's packet       becomes
- *   (none)        SYN                   syn
- *   syn           ACK                   established
- *   syn, est.     FIN                   closing
- *   any           RST                   closed
- *   closed by RST ACK                   what it was before: the RST was not his
+ *   client's packet | in state            | becomes
+ *   SYN             | (none)              | syn
+ *   ACK             | syn                 | established
+ *   FIN             | syn, established    | closing
+ *   RST             | any                 | closed
+ *   ACK             | closed, by his RST  | what it was before: that was not his
  *
  * and stays closing until it has been idle long enough for the server to send
  * what it still has. In NAT it is both sides:
  *
- *   in state      client's packet       server's packet       becomes
- *   (none)        SYN                                         syn
- *   syn                                 SYN with ACK          syn
- *   syn           ACK of that SYN                             established
- *   syn, est.     FIN                   or FIN                closing
- *   closing       FIN, server's seen    FIN, client's seen    closed
- *   any           RST                   or RST                closed
- *   closed by RST ACK, if the RST was his, on either side     what it was before
+ *   packet          | of       | in state            | becomes
+ *   SYN             | client   | (none)              | syn
+ *   ACK             | client   | syn, server's SYN   | established
+ *                   |          | seen and meant      |
+ *   FIN             | either   | syn, established    | closing
+ *   FIN             | other    | closing             | closed
+ *   RST             | either   | any                 | closed
+ *   ACK             | either   | closed, by his RST  | what it was before
  *
  * A client's SYN begins a new connection, with a server chosen anew, when the
  * old one is closing or closed, and also when its sequence number is far from

@@ -40,7 +40,9 @@ usage() {
 
 # Words that are no commands, and words too few and too many.
 usage_words() {
-	local verb
+	local verb state
+	local states="syn|established|closing|closed|one-way|answered"
+	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream or packet"
 	local -a words
 
 	usage "'bogus' is not a command; expected service, server, conn, drops, status, flush or version" bogus
@@ -50,10 +52,10 @@ usage_words() {
 	usage "'-' is not a command" -
 	usage "'service' lacks a verb; expected add, set, del or show" service
 	usage "'server' lacks a verb" server
-	usage "'conn' lacks a verb; expected show" conn
+	usage "'conn' lacks a verb; expected show or del" conn
 	usage "'bogus' is not a verb of service; expected add, set, del or show" service bogus
 	usage "'sho' is not a verb of service" service sho
-	usage "'add' is not a verb of conn; expected show" conn add
+	usage "'add' is not a verb of conn; expected show or del" conn add
 	usage "'bogus' is not a command" --help bogus
 	usage "'bogus' is not a verb of server" --help server bogus
 
@@ -64,13 +66,20 @@ usage_words() {
 	usage "'extra' is one word too many" service show web extra
 	usage "'extra' is one word too many" server show web extra
 	usage "'extra' is one word too many" server del web 192.0.2.1 extra
-	usage "'extra' is not a key of 'service add'; expected scheduler or mode" \
+	usage "'extra' is not a key of 'service add'; expected $service_keys" \
 		service add web tcp 192.0.2.1:80 extra
+	usage "'on' is not a key of 'service set'; expected $service_keys" \
+		service set web on-empty drop on expire
+	usage "'timeouts' is not a key of 'service set'" service set web timeouts syn 5
+	usage "'on_empty' is not a key of 'service set'" service set web on_empty drop
 	usage "'extra' is not a key of 'server add'; expected weight or mode" \
 		server add web 192.0.2.1 extra 1
 	usage "'weight' is not a key of 'service set'" service set web weight 1
 	usage "'scheduler' is not a key of 'server set'" server set web 192.0.2.1 scheduler rr
-	usage "'port' is not a key of 'conn show'; expected service, server or client" conn show port 80
+	for verb in show del; do
+		usage "'port' is not a key of 'conn $verb'; expected service, server or client" \
+			conn "$verb" port 80
+	done
 
 	for verb in add set del; do
 		usage "'service $verb' lacks its NAME" service "$verb"
@@ -78,8 +87,12 @@ usage_words() {
 		usage "'server $verb' lacks its ADDR[:PORT]" server "$verb" web
 	done
 	usage "'service add' lacks its tcp|udp" service add web
-	usage "'service add' lacks its ADDR:PORT" service add web tcp
-	usage "'service set' lacks a key; expected scheduler or mode" service set web
+	usage "'service add' lacks its ADDR:PORT; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
+		service add web tcp
+	usage "'server set' lacks its SERVICE; expected 'server set SERVICE ADDR[:PORT] KEY VALUE ...'" \
+		server set
+	usage "'service set' lacks a key; expected $service_keys" service set web
+	usage "'conn del' lacks a key; expected service, server or client" conn del
 	usage "'server set' lacks a key; expected weight or mode" server set web 192.0.2.1
 
 	for verb in "service add web tcp 192.0.2.1:80 scheduler" \
@@ -87,15 +100,30 @@ usage_words() {
 		"service set web scheduler" "service set web mode" \
 		"server add web 192.0.2.1 weight" "server add web 192.0.2.1 mode" \
 		"server set web 192.0.2.1 weight 1 mode" \
-		"conn show service" "conn show server" "conn show client"; do
+		"service set web on-expire" "service set web on-remove" "service set web on-empty" \
+		"service set web midstream" "service set web mode nat packet" "service set web timeout" \
+		"service add web tcp 192.0.2.1:80 timeout syn 5 timeout" \
+		"conn show service" "conn show server" "conn show client" \
+		"conn del service" "conn del server" "conn del client"; do
 		read -ra words <<<"$verb"
-		usage "'${words[-1]}' lacks its value" "${words[@]}"
+		usage "'${words[-1]}' lacks its value; expected '${words[-1]} " "${words[@]}"
+	done
+	usage "'timeout' lacks its value; expected 'timeout $states SECONDS'" service set web timeout
+	for state in ${states//|/ }; do
+		usage "'timeout $state' lacks its value; expected 'timeout $state SECONDS'" \
+			service set web timeout "$state"
 	done
 	usage "'mode' is given twice" service add web tcp 192.0.2.1:80 mode nat mode nat
 	usage "'scheduler' is given twice" service set web scheduler rr mode dsr scheduler rr
 	usage "'weight' is given twice" server add web 192.0.2.1 weight 1 weight 1
 	usage "'mode' is given twice" server set web 192.0.2.1 mode dsr mode nat
 	usage "'client' is given twice" conn show client 192.0.2.1 client 192.0.2.1
+	usage "'server' is given twice" conn del server 192.0.2.1 client 192.0.2.1 server 192.0.2.2
+	usage "'on-empty' is given twice" service set web on-empty drop midstream reset on-empty drop
+	for state in ${states//|/ }; do
+		usage "'timeout $state' is given twice; expected it once" \
+			service set web timeout "$state" 5 mode nat timeout "$state" 6
+	done
 
 	usage "'-x' is not an option; expected -j, -p, -h or -V" -x
 	usage "'-jx' is not an option" -jx status
@@ -108,7 +136,7 @@ usage_words() {
 
 # Words in the right place that are not what belongs there.
 usage_values() {
-	local name address port weight
+	local name address port weight value
 	local long=abcdefghijklmnopqrstuvwxyz012345
 
 	for name in '' "$long" a/b 'a b' 'a*' a:b a@b ä $'a\nb' $'a\e[31m'; do
@@ -126,6 +154,28 @@ usage_values() {
 		usage "'$name' is not a mode; expected dsr or nat" server add web 192.0.2.1 mode "$name"
 		usage "'$name' is not a mode; expected dsr or nat" service set web mode "$name"
 	done
+	for name in "on-expire:silent or reset" "on-remove:keep, reset or rehash" \
+		"on-empty:reject or drop" "midstream:reset or rehash" "packet:off or on"; do
+		for value in bogus '' 0 1 yes Reset rese; do
+			usage "'$value' is not a value of '${name%%:*}'; expected ${name#*:}" \
+				service set web "${name%%:*}" "$value"
+		done
+	done
+	usage "'keep' is not a value of 'on-expire'" \
+		service add web tcp 192.0.2.1:80 mode nat on-expire keep
+	usage "'silent' is not a value of 'on-remove'" \
+		service add web tcp 192.0.2.1:80 on-remove silent mode nat
+	for name in bogus '' SYN sy established,closing one_way 5 seconds; do
+		usage "'$name' is not a state; expected syn, established, closing, closed, one-way or answered" \
+			service set web timeout "$name" 5
+	done
+	usage "'bogus' is not a state" service set web timeout bogus
+	for value in 0 2678401 4294967297 18446744073709551617 01 1.5 5s 1h '' ' 5' +5 0x5 never; do
+		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
+			service add web tcp 192.0.2.1:80 timeout syn "$value"
+		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
+			service set web on-empty drop timeout closing 5 timeout one-way "$value"
+	done
 	usage "'0123456789abcdef' is not the name of a scheduler" \
 		service add web tcp 192.0.2.1:80 scheduler 0123456789abcdef
 	usage "'' is not the name of a scheduler" service set web scheduler ''
@@ -141,6 +191,7 @@ usage_values() {
 	done
 	usage "'::1/129' is not an address" server del web ::1/129
 	usage "'1.2.3.4/33' is not an address" conn show client 1.2.3.4/33
+	usage "'1.2.3' is not an address" conn del service web server 1.2.3
 	# An address without its port.
 	for address in 192.0.2.1 2001:db8::1 '[2001:db8::1]'; do
 		usage "'$address' is not an address with a port" service add web tcp "$address"
@@ -155,6 +206,7 @@ usage_values() {
 	done
 	usage "'192.0.2.1:80:80' is not an address" service add web tcp 192.0.2.1:80:80
 	usage "'0' is not a port" conn show server 192.0.2.1:0
+	usage "'x' is not a port" conn del client 192.0.2.1:x
 	for weight in 65536 4294967297 18446744073709551617 01 1.5 1x '' ' 1' x 0x10 +1; do
 		usage "'$weight' is not a weight; expected a number from 0 to 65535" \
 			server add web 192.0.2.1 weight "$weight"
@@ -178,11 +230,26 @@ help_has() {
 		$output == *--json* ]]
 }
 
+# What --help says of a verb in one line, which it folds.
+synopsis() {
+	# shellcheck disable=SC2086 # words
+	"$SHUNT" --help $1 | awk '
+		/^  shunt / { sub("^  shunt ", ""); printf "%s", $0; next }
+		/^          [^ ]/ && !done { sub("^ *", " "); printf "%s", $0; next }
+		{ done = 1 }'
+	echo
+}
+
 # The keys that --help names for a verb.
 verb_keys() {
+	synopsis "$1" | { grep -oE '(\[|\{|\| )[a-z-]+ [^]|}]' || :; } |
+		sed -E 's/^[^a-z]*([a-z-]+) .*$/\1/' | sort
+}
+
+# The keys that --help explains to whoever asks for one verb.
+told_keys() {
 	# shellcheck disable=SC2086 # words
-	"$SHUNT" --help $1 | sed -n 's/^  shunt //p' | { grep -oE '(\[|\{|\| )[a-z]+ [^]|}]' || :; } |
-		sed -E 's/^[^a-z]*([a-z]+) .*$/\1/' | sort
+	"$SHUNT" --help $1 | sed -nE 's/^      ([a-z-]+) +[A-Z].*$/\1/p' | sort
 }
 
 help_and_version() {
@@ -190,15 +257,18 @@ help_and_version() {
 	local -a words
 
 	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
-		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,drops,status,flush,version,"
+		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,drops,status,flush,version,"
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		check "--help $verb tells of nothing else" help_has "${words[@]}"
+		is "and of each of its keys" "$(told_keys "$verb" | xargs)" "$(verb_keys "$verb" | xargs)"
 		check "--help ${words[0]} tells of all its verbs" help_has "${words[0]}"
 		run "${words[@]}" -h
 		is "$verb -h is help, whatever is missing" "$status $output" \
 			"0 $("$SHUNT" --help "${words[@]}")"
 	done < <(verbs)
+	is "no line of it is too long" "$("$SHUNT" --help | awk 'length > 80')" ""
+	is "nor of that on one verb" "$("$SHUNT" --help service add | awk 'length > 80')" ""
 
 	version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"$/\1/p' "$SHUNT_TOP/dkms.conf")
 	like "dkms.conf has a version" "$version" '^[0-9]+\.[0-9]+(\.[0-9]+)?$'
@@ -218,6 +288,7 @@ not_loaded() {
 		return
 	fi
 	for words in '' "service show" "-j service show" "-p server show" "-j conn show" "-j drops" \
+		"conn del service web" "service set web timeout syn 5 on-empty drop" \
 		"status" "-j status" "flush" "service del web" "server add web 192.0.2.1"; do
 		# shellcheck disable=SC2086 # words
 		run $words
@@ -295,7 +366,7 @@ known() {
 }
 
 completion() {
-	local verb synopsis key value left
+	local verb line key value left
 	local -a words
 
 	"$SHUNT" --completion >"$WORK/completion"
@@ -321,7 +392,7 @@ completion() {
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		completes "${words[-1]}" "${words[@]}"
-		synopsis=$("$SHUNT" --help "${words[@]}" | sed -n 's/^  shunt //p')
+		line=$(synopsis "$verb")
 		left=$(verb_keys "$verb" | xargs)
 		case $verb in
 		"service add") words+=(web tcp 192.0.2.1:80) ;;
@@ -330,9 +401,10 @@ completion() {
 		esac
 		completes "$left" "${words[@]}" ''
 		for key in $left; do
-			value=$(sed -nE "s/^.*[[{ ]$key ([^] }]*).*\$/\\1/p" <<<"$synopsis")
+			value=$(sed -nE "s/^.*[[{ ]$key ([^] }]*).*\$/\\1/p" <<<"$line")
 			[[ $value == *[a-z]* ]] || continue
 			completes "$(tr '|' '\n' <<<"$value" | sort | xargs)" "${words[@]}" "$key" ''
+			[[ $key != timeout ]] || continue
 			completes "$(xargs -n1 <<<"$left" | grep -vx "$key" | xargs)" \
 				"${words[@]}" "$key" "${value%%|*}" ''
 		done
@@ -340,6 +412,16 @@ completion() {
 
 	completes "tcp udp" service add web ''
 	completes "wlc wrr" service set web scheduler w
+	completes "answered closed closing established one-way" service set web timeout syn 5 timeout ''
+	completes "one-way" service set web timeout o
+	completes "" service set web timeout syn ''
+	completes "timeout" service set web timeout syn 5 t
+	completes "keep rehash reset" service set web timeout syn 5 on-remove ''
+	completes "mode" service set web timeout syn 5 scheduler rr timeout closed 9 mo
+	# A value that was a key's name, too, used to hide that key.
+	completes "mode" service set web scheduler mode mo
+	completes "" service set web mode nat mo
+	completes "client server" conn del service web ''
 	completes "mail web" service del ''
 	completes "web" server set w
 	completes "mail web" conn show service ''
@@ -360,7 +442,12 @@ spec_keys() {
 		!in_sets { next }
 		/^    name: / { on = index(sets, " " $2 " ") }
 		/^        name: / && on { key = $2 }
-		/^        type: / && on && $2 != "pad" && $2 != "nest" { gsub("-", "_", key); print key }
+		/^        type: / && on && $2 != "pad" && key != "stats" {
+			# What can be typed keeps its form.
+			if (key !~ /^on[e]?-/)
+				gsub("-", "_", key)
+			print key
+		}
 	' "$spec" | sort -u
 }
 
@@ -384,7 +471,7 @@ missing() {
 }
 
 manual() {
-	local verb keys command entry
+	local verb keys command entry value
 	local -a names
 
 	is "mandoc has nothing to complain of" "$(mandoc -T lint -W warning "$manual" 2>&1)" ""
@@ -393,7 +480,8 @@ manual() {
 		is "$verb is in the manual's synopsis" \
 			"$(section SYNOPSIS | grep -cxE "\.Cm $verb( .*)?")" 1
 		entry=$(section COMMANDS | awk -v head=".It Cm $verb" \
-			'/^\.It Cm/ { on = index($0 " ", head " ") == 1 } on')
+			'/^\.Bl/ { depth++ } /^\.El/ { depth-- }
+			depth == 1 && /^\.It Cm/ { on = index($0 " ", head " ") == 1 } on')
 		like "$verb is among its commands" "$entry" "^\.It Cm $verb"
 		mapfile -t names < <(verb_keys "$verb")
 		is "its keys are told there" "$(missing "${names[@]}" <<<"$entry")" ""
@@ -402,12 +490,12 @@ manual() {
 	is "there are four options" "${#names[@]}" 4
 	is "the manual tells of all" "$(section DESCRIPTION | missing "${names[@]/#/It Fl }")" ""
 
-	keys=$(spec_keys stats service server conn drop status)
+	keys=$(spec_keys stats timeouts states service server conn drop status)
 	is "the specification's attributes are read" "$(missing name return_bytes expires \
-		meaning hooked client_port <<<"$keys")" ""
+		meaning hooked client_port on-expire one-way deleted <<<"$keys")" ""
 	mapfile -t names <<<"$keys"
 	is "each is a JSON key in the manual" "$(section JSON | missing "${names[@]/#/It }")" ""
-	for command in "service show" "server show" "conn show" drops status version; do
+	for command in "service show" "server show" "conn show" "conn del" drops status version; do
 		check "the JSON of $command is in the manual" grep -qE "^\.It Cm $command( |\$)" \
 			<(section JSON)
 	done
@@ -417,6 +505,25 @@ manual() {
 		check "$command has names" test "${#names[@]}" -ge 2
 		is "the manual tells each $command" "$(section STATES | missing "${names[@]}")" ""
 	done
+	mapfile -t names < <(spec_keys timeouts)
+	check "there are timeouts" test "${#names[@]}" -ge 6
+	for command in "${names[@]}"; do
+		value=$(awk -v name="$command" '/^    name: / { on = $2 == "timeouts" }
+			/^        name: / { this = on && $2 == name }
+			/^        doc: / && this { match($0, /[0-9]+ if never set/); print substr($0, RSTART) + 0 }' "$spec")
+		like "the manual has the default of timeout $command" "$(section TIMEOUTS)" \
+			"\.It Cm $command No \($value s\)"
+	done
+	for command in on-expire on-remove on-empty midstream; do
+		mapfile -t names < <(spec_names "$command")
+		check "$command has values" test "${#names[@]}" -ge 2
+		is "the manual tells each $command" "$(section POLICIES |
+			awk -v key="$command" '/^\.It Cm [a-z]+-?[a-z]+ [a-z]+ Ns/ { on = $3 == key } on' |
+			sed -n 's/^\.It Cm \([a-z]*\)$/\1/p' | xargs)" "${names[*]}"
+	done
+	mapfile -t names < <(sed -nE 's/^(TRACE|DEFINE)_EVENT\((.*, *)?(shunt_[a-z_]+),$/\3/p' "$SHUNT_TOP/kmod/trace.h")
+	check "the module has tracepoints" test "${#names[@]}" -ge 4
+	is "the manual tells each of them" "$(section TRACEPOINTS | missing "${names[@]}")" ""
 	mapfile -t names < <(sed -n '/reasons\[SHUNT_REASONS\]/,/^};/s/^\t\t"\([a-z-]*\)",$/\1/p' \
 		"$SHUNT_TOP/kmod/stats.c")
 	check "the module has drop reasons" test "${#names[@]}" -ge 10

@@ -86,9 +86,27 @@ like() {
 	fi
 }
 
+# drop_counts: what each reason has been counted so far, as JSON.
+drop_counts() {
+	shunt -j drops | jq -c 'reduce .[] as $row ({}; .[$row.reason] += $row.count)'
+}
+
 # drops: why packets of services were not forwarded, as "mtu=2 ttl=1".
 drops() {
-	shunt -j drops | jq -r 'map(select(.count > 0) | "\(.reason)=\(.count)") | join(" ")'
+	drop_counts | jq -r 'to_entries | map(select(.value > 0) | "\(.key)=\(.value)") | join(" ")'
+}
+
+counted_before={}
+
+# counted DESCRIPTION [REASON=N...]: so much was counted since the last look.
+counted() {
+	local now
+
+	now=$(drop_counts)
+	is "$1: counted" "$(jq -rn --argjson was "$counted_before" --argjson now "$now" '
+		$now | to_entries | map(.value -= ($was[.key] // 0) | select(.value != 0) |
+		"\(.key)=\(.value)") | join(" ")')" "${2-}"
+	counted_before=$now
 }
 
 # nft_counters NAMESPACE: its named nftables counters, one a line as
@@ -181,8 +199,7 @@ tap_end() {
 	[[ $tap_count -gt 0 ]] || fail "the script checked something"
 	echo "1..$tap_count"
 	echo "$((tap_count - tap_failed - tap_skipped)) passed, $tap_failed failed, $tap_skipped skipped"
-	[[ $tap_failed -eq 0 ]]
-	exit
+	exit $((tap_failed > 0))
 }
 trap tap_end EXIT
 # Says where a script under set -e stopped.

@@ -124,7 +124,7 @@ services() {
 	shows '.[] | "\(.name) \(.protocol) \(.address) \(.port) \(.scheduler) \(.mode)"' \
 		"web tcp $VIP4 80 rr dsr web-tls tcp $VIP4 443 wrr nat dns udp $VIP4 80 wlc dsr six tcp $VIP6 65535 rr nat A.b_c-9012345678901234567890.31 udp 2001:db8:f::2 1 rr dsr"
 	is "one is shown by its name" "$(shunt -j service show dns | jq -r '.[].name')" dns
-	is "as text" "$(shunt service show six | plain | tail -n +2)" \
+	is "as text" "$(shunt service show six | plain | sed -n 2p)" \
 		"six tcp [$VIP6]:65535 rr nat 0 0 0 0"
 
 	does service set web scheduler wlc
@@ -138,6 +138,99 @@ services() {
 	does service del A.b_c-9012345678901234567890.31
 	does service del dns
 	shows '.[].name' "web web-tls six"
+}
+
+# settings NAME WANTED: timeouts and policies as JSON tells them.
+settings() {
+	look
+	# shellcheck disable=SC2016 # jq's own
+	is "settings of $1: $2" "$(jq -r --arg name "$1" '.[] | select(.name == $name) |
+		((.timeouts | to_entries) + (del(.timeouts) | to_entries |
+		map(select(.key | test("^(on-.*|midstream|packet)$"))))) |
+		map("\(.key) \(.value)") | join(" ")' <<<"$state")" "$2"
+}
+
+readonly TCP_DEFAULTS="syn 60 established 8100 closing 120 closed 10 on-expire silent on-remove keep \
+on-empty reject midstream reset"
+readonly UDP_DEFAULTS="one-way 300 answered 300 on-remove rehash on-empty reject packet false"
+
+service_settings() {
+	local key value
+
+	does service add t tcp 198.51.100.3:1
+	does service add u udp 198.51.100.3:1
+	settings t "$TCP_DEFAULTS"
+	settings u "$UDP_DEFAULTS"
+	does service set t timeout closing 2678400 on-remove reset timeout syn 1
+	settings t "syn 1 established 8100 closing 2678400 closed 10 on-expire silent on-remove reset on-empty reject midstream reset"
+	does service set t on-expire reset timeout established 9 mode nat timeout closed 5 midstream rehash \
+		on-empty drop on-remove rehash scheduler wlc
+	settings t "syn 1 established 9 closing 2678400 closed 5 on-expire reset on-remove rehash on-empty drop midstream rehash"
+	shows '.[] | select(.name == "t") | "\(.scheduler) \(.mode)"' "wlc nat"
+	does service set u timeout answered 8 packet on timeout one-way 7 on-remove reset
+	settings u "one-way 7 answered 8 on-remove reset on-empty reject packet true"
+	does service del t
+	does service del u
+
+	# The same when a service is added, in whatever order.
+	does service add t tcp 198.51.100.3:1 midstream rehash timeout closed 5 on-empty drop mode nat \
+		timeout established 9 timeout closing 2678400 on-remove rehash scheduler wlc on-expire reset timeout syn 1
+	settings t "syn 1 established 9 closing 2678400 closed 5 on-expire reset on-remove rehash on-empty drop midstream rehash"
+	does service add u udp 198.51.100.3:1 packet on timeout answered 8 on-remove reset timeout one-way 7
+	settings u "one-way 7 answered 8 on-remove reset on-empty reject packet true"
+
+	# Each value of each key can be typed as it is shown.
+	for key in "on-expire silent reset" "on-remove keep reset rehash" "on-empty reject drop" \
+		"midstream reset rehash"; do
+		for value in ${key#* }; do
+			does service set t "${key%% *}" "$value"
+			shows ".[] | select(.name == \"t\").\"${key%% *}\"" "$value"
+			is "as text, too" "$(shunt service show t | plain | grep "^${key%% *} ")" "${key%% *} $value"
+		done
+	done
+	for value in off on; do
+		does service set u packet "$value"
+		is "packet is shown as typed" "$(shunt service show u | plain | grep '^packet ')" "packet $value"
+	done
+	unchanged settings_refused
+	does server add u 10.0.0.11
+	unchanged packet_refused
+	does service set u packet on timeout one-way 70
+	does server del u 10.0.0.11
+	does service set u packet off
+	settings u "one-way 70 answered 8 on-remove reset on-empty reject packet false"
+	does service del t
+	does service del u
+}
+
+# Keys of the other protocol, alone and among others that would do.
+settings_refused() {
+	local state_name
+	local tcp="the timeouts of a TCP service are syn, established, closing and closed"
+	local udp="the timeouts of a UDP service are one-way and answered"
+
+	refuses "'off': packet is for UDP services" service set t packet off
+	refuses "'on': packet is for UDP services" service set t on-empty drop packet on timeout syn 77
+	refuses "'silent': on-expire is for TCP services" service set u on-expire silent
+	refuses "'reset': on-expire is for TCP services" service set u timeout one-way 77 on-expire reset
+	refuses "'rehash': midstream is for TCP services" service set u mode nat midstream rehash
+	refuses "'on': packet is for UDP services" service add other tcp 198.51.100.7:80 packet on
+	refuses "'reset': midstream is for TCP services" service add other udp 198.51.100.7:80 midstream reset
+	for state_name in one-way answered; do
+		refuses "$tcp" service set t timeout "$state_name" 5
+		refuses "$tcp" service set t on-empty drop timeout syn 5 timeout "$state_name" 5
+		refuses "$tcp" service add other tcp 198.51.100.7:80 timeout "$state_name" 5
+	done
+	for state_name in syn established closing closed; do
+		refuses "$udp" service set u timeout "$state_name" 5
+		refuses "$udp" service set u timeout "$state_name" 5 timeout answered 6 mode nat
+	done
+	refuses "'nope': there is no service of this name" service set nope timeout syn 5
+}
+
+packet_refused() {
+	refuses "'off': packet can be changed only while the service has no servers" service set u packet off
+	refuses "'off': packet can be changed only" service set u timeout one-way 5 packet off mode nat
 }
 
 servers() {
@@ -189,8 +282,22 @@ text() {
 	is "the addresses stand in one column" \
 		"$(shunt | awk '{ match($0, /(\[|[0-9]+\.)[^ ]*:[0-9]+ |ADDRESS/); print RSTART }' | sort -u | wc -l)" 1
 	is "server show in text" "$(shunt server show web | plain | head -n 2)" \
-		"$(printf '%s\n' "SERVICE ADDRESS MODE WEIGHT STATE CONNS TOTAL PACKETS BYTES RET-PACKETS RET-BYTES" \
+		"$(printf '%s\n' "SERVICE ADDRESS MODE WEIGHT STATE CONNS TOTAL PACKETS BYTES RET-PACKETS RET-BYTES STATES" \
 			"web 10.0.0.11:80 dsr 1 up 0 0 0 0 0 0")"
+	is "service show of one in text" "$(shunt service show web | plain)" "$(shunt | plain | head -n 5; cat <<-END
+
+		on-expire silent
+		on-remove keep
+		on-empty reject
+		midstream reset
+
+		STATE TIMEOUT CONNS
+		syn 60 0
+		established 8100 0
+		closing 120 0
+		closed 10 0
+		END
+	)"
 	is "conn show in text" "$(shunt conn show | plain)" \
 		"SERVICE PROTO CLIENT ADDRESS SERVER MODE STATE EXPIRES"
 	is "status in text" "$(shunt status | plain | grep -v buckets)" "$(cat <<-END
@@ -204,7 +311,11 @@ text() {
 	)"
 	is "version tells both" "$(shunt version | plain)" \
 		"$(printf '%s\n' "cli $(modinfo -F version "$SHUNT_KO")" "module $(modinfo -F version "$SHUNT_KO")")"
-	is "drops has a line per reason" "$(shunt drops | wc -l)" $(($(shunt -j drops | jq length) + 1))
+	is "drops has no line where nothing was dropped" "$(shunt drops | plain)" \
+		"SERVICE REASON COUNT MEANING"
+	is "conn del in text" "$(shunt conn del service web)" "0 connections deleted"
+	is "in JSON" "$(shunt -j conn del server 10.0.0.11 client 192.0.2.10:1) $(
+		)$(shunt -p conn del client 2001:db8:c::10 | xargs)" '{"deleted":0} { deleted: 0 }'
 	is "options may stand anywhere" "$(shunt service --json show web) $(shunt server show -j -- six)" \
 		"$(shunt -j service show web) $(shunt -j server show six)"
 	is "-p is the same, indented" "$(shunt -p | jq -c .) $(shunt -p | wc -l)" \
@@ -258,6 +369,8 @@ missing_refused() {
 	refuses "'nope': $no" -j server show nope
 	refuses "'nope': $no" conn show service nope
 	refuses "'nope': $no" -j conn show service nope
+	refuses "'nope': $no" conn del service nope
+	refuses "'nope': $no" -j conn del client 192.0.2.10 service nope
 
 	no="the service has no such server"
 	refuses "'10.0.0.13': $no" server set web 10.0.0.13 weight 1
@@ -305,7 +418,8 @@ far_servers_refused() {
 		server add web 192.0.2.10
 	refuses "'2001:db8:c::10': a DSR server must be on a link of the director" \
 		server add six 2001:db8:c::10
-	refuses "'10.0.0.2': this is an address of the director itself" server add web 10.0.0.2
+	refuses "'10.0.0.2': this is an address of the director itself; in DSR it serves only if it has the VIP, too" \
+		server add web 10.0.0.2
 	refuses "'10.1.0.1': this is an address of the director itself" server add web 10.1.0.1
 	refuses "'2001:db8:a::2': this is an address of the director itself" server add six 2001:db8:a::2
 	refuses "'10.0.0.255': this is not the address of one host" server add web 10.0.0.255
@@ -345,7 +459,7 @@ refusals() {
 denied() {
 	local status output error what="the configuration"
 
-	[[ -z ${4-} ]] || what="'$4'"
+	[[ -z ${4-} || $2 == conn ]] || what="'$4'"
 	run_as "$@"
 	is "$1 may not: shunt ${*:2}" "$status $output$error" \
 		"1 shunt: changing $what needs CAP_NET_ADMIN in this network namespace; run it as root or with sudo"$'\n'
@@ -358,6 +472,8 @@ all_denied() {
 	denied "$1" server add web 10.0.0.13
 	denied "$1" server set web 10.0.0.11 weight 2
 	denied "$1" server del web 10.0.0.11
+	denied "$1" service set web timeout syn 5 on-empty drop
+	denied "$1" conn del client 192.0.2.10
 	denied "$1" flush
 }
 
@@ -495,6 +611,7 @@ director_shell
 at_exit director_shell_end
 insmod_shunt
 services
+service_settings
 servers
 text
 completion

@@ -12,15 +12,22 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly SERVER_KEYS="address:string port:number mode:string weight:number state:string \
 connections:number total_connections:number packets:number bytes:number \
-return_packets:number return_bytes:number"
-readonly SERVICE_KEYS="name:string protocol:string address:string port:number scheduler:string \
-mode:string connections:number total_connections:number packets:number bytes:number servers:array"
+return_packets:number return_bytes:number states:object"
+readonly SERVICE_HEAD="name:string protocol:string address:string port:number scheduler:string \
+mode:string timeouts:object"
+readonly SERVICE_TAIL="connections:number total_connections:number packets:number bytes:number \
+states:object servers:array"
+readonly TCP_KEYS="$SERVICE_HEAD on-expire:string on-remove:string on-empty:string \
+midstream:string $SERVICE_TAIL"
+readonly UDP_KEYS="$SERVICE_HEAD on-remove:string on-empty:string packet:boolean $SERVICE_TAIL"
+readonly TCP_STATES="syn:number established:number closing:number closed:number"
+readonly UDP_STATES="one-way:number answered:number"
 readonly CONN_KEYS="service:string protocol:string client:string client_port:number \
 address:string port:number server:string server_port:number mode:string state:string \
 expires:number"
 readonly STATUS_KEYS="version:string services:number servers:number connections:number \
 buckets:number hooked:boolean schedulers:array"
-readonly DROP_KEYS="reason:string count:number meaning:string"
+readonly DROP_KEYS="service:string reason:string count:number meaning:string"
 
 # json DESCRIPTION WANTED FILTER ARGUMENTS...: what jq makes of a listing.
 json() {
@@ -31,13 +38,16 @@ json() {
 readonly SHAPE='def shape: to_entries | map("\(.key):\(.value | type)") | join(" ");'
 
 # shapes WHEN LISTED: every listing has its shape; LISTED is a letter for each
-# kind of object that must be there: service, server, conn.
+# kind of object that must be there: TCP service, UDP service, server, conn.
 shapes() {
 	local said=$WORK/said
 
 	shunt -j >"$said"
-	is "$1: services" "$(jq -r "$SHAPE [.[] | shape] | unique[]" "$said")" \
-		"$([[ $2 != *s* ]] || echo "$SERVICE_KEYS")"
+	is "$1: services" "$(jq -r "$SHAPE [.[] | \"\(.protocol) \(shape)\"] | unique[]" "$said")" \
+		"$([[ $2 != *t* ]] || echo "tcp $TCP_KEYS"; [[ $2 != *u* ]] || echo "udp $UDP_KEYS")"
+	is "$1: states and timeouts are those of the protocol" \
+		"$(jq -r "$SHAPE [.[] | \"\(.protocol) \((.timeouts, .states, .servers[].states) | shape)\"] | unique[]" "$said")" \
+		"$([[ $2 != *t* ]] || echo "tcp $TCP_STATES"; [[ $2 != *u* ]] || echo "udp $UDP_STATES")"
 	is "$1: their servers" "$(jq -r "$SHAPE [.[].servers[] | shape] | unique[]" "$said")" \
 		"$([[ $2 != *r* ]] || echo "$SERVER_KEYS")"
 	is "$1: without arguments as with \"service show\"" "$(<"$said")" "$(shunt -j service show)"
@@ -63,6 +73,9 @@ empty() {
 	is "no service is an empty array" "$(shunt -j)" "[]"
 	is "so is no server" "$(shunt -j server show)" "[]"
 	is "so is no connection" "$(shunt -j conn show)" "[]"
+	json "every reason is listed all the same, once, and for no service" "0 true true" \
+		'(map(.count) | add), (map(.reason) | length > 10 and length == (unique | length)), (map(.service == "") | all)' \
+		drops
 	is "and indented" "$(shunt -p) $(shunt -p conn show)" "[] []"
 	shapes "empty" ""
 	json "the status of nothing" "[0,0,0,0,false]" \
@@ -96,8 +109,12 @@ configure() {
 	service udp-nat6 udp "$VIP6" 5353 nat 2001:db8:b::21 53
 }
 
-# Traffic, and right behind it what is told of it: nginx closes what is idle.
+# Traffic, and right behind it what is told of it. Then nothing more is to come
+# from the servers: nginx closes what is idle for a minute, which used to change
+# counters between two listings that are compared.
 traffic() {
+	local name
+
 	is "datagrams are answered" "$(datagrams 5 "$VIP4" 53) $(datagrams 5 "$VIP6" 53 -s 100) $(
 		)$(datagrams 5 "$VIP4" 5353) $(datagrams 5 "$VIP6" 5353 -k 2)" "d1=5 d1=5 n1=5 n1=10"
 	dial dsr "$VIP4" 80 2
@@ -109,6 +126,11 @@ traffic() {
 	in_ns client ss -tnH state established >"$WORK/sockets"
 	shunt -j >"$WORK/services"
 	shunt -j status >"$WORK/status"
+	for name in d1 n1; do
+		in_ns $name nft -f - <<-END
+		table inet quiet { chain out { type filter hook output priority raw; meta l4proto tcp drop; }; }
+		END
+	done
 }
 
 established() {
@@ -146,6 +168,15 @@ values() {
 			.total_connections != (.servers | map(.total_connections) | add) or
 			.packets != (.servers | map(.packets) | add) or
 			.bytes != (.servers | map(.bytes) | add)) | .name' services
+	# shellcheck disable=SC2016 # jq's own
+	told "a service has its servers' connections in each state, and they are its connections" "" \
+		'.[] | select(([.servers[].states | to_entries[]] | group_by(.key) |
+			map({key: .[0].key, value: (map(.value) | add)}) | from_entries) != .states or
+			(.states | add) != .connections) | .name' services
+	told "these are the states that the connections are in" \
+		"$(jq -r '.[] | .name as $name | .states | to_entries[] | select(.value > 0) |
+			"\($name) \(.key) \(.value)"' "$WORK/services" | sort | xargs)" \
+		'group_by([.service, .state]) | map("\(.[0].service) \(.[0].state) \(length)") | sort[]' conns
 	told "connections of each service" "dsr=2 dsr6=1 nat=2 nat6=1 udp=5 udp6=5 udp-nat=5 udp-nat6=5" \
 		'.[] | "\(.name)=\(.connections)"' services
 	told "their sum is the status'" "26 8 8 true" \
@@ -208,6 +239,94 @@ filters() {
 	is "a text listing is filtered, too" "$(shunt conn show service nat | wc -l)" 3
 	json "service show of one" "nat6 1" '.[] | "\(.name) \(.servers | length)"' service show nat6
 	json "server show of one" "udp-nat 53" '.[] | "\(.service) \(.port)"' server show udp-nat
+}
+
+# A new timeout is that of the connections there are.
+timeouts() {
+	shunt service set udp timeout one-way 5000
+	is "a longer timeout is told at once" \
+		"$(shunt -j conn show service udp | jq -c 'map(.expires > 4000 and .expires <= 5000) | unique')" "[true]"
+	shunt service set udp timeout one-way 400
+	is "a shorter one, too" \
+		"$(shunt -j conn show service udp | jq -c 'map(.expires > 0 and .expires <= 400) | unique')" "[true]"
+	json "and the service tells it" "400" '.[].timeouts."one-way"' service show udp
+}
+
+# Connections deleted by each filter, and what is told of them before and after.
+deletions() {
+	local port
+
+	is "server show in text tells the states" \
+		"$(shunt server show udp6 | awk 'NR == 2 { print $(NF - 1), $NF }') $(
+		)$(shunt server show udp-nat | awk 'NR == 2 { print $(NF - 1), $NF }')" "one-way 5 answered 5"
+	is "so does service show" "$(shunt service show udp-nat | grep ^answered | xargs)" "answered 300 5"
+
+	port=$(shunt -j conn show service udp | jq '.[0].client_port')
+	is "one connection is deleted" "$(shunt conn del service udp client "192.0.2.10:$port")" \
+		"1 connection deleted"
+	listed "4 udp" service udp
+	json "it is not there any more" 0 length conn show service udp client "192.0.2.10:$port"
+	json "nor is it counted" "4 4" '.[] | .connections, .states."one-way"' service show udp
+	is "it cannot be deleted twice" "$(shunt -j conn del service udp client "192.0.2.10:$port")" '{"deleted":0}'
+	is "all that match are" "$(shunt conn del server 10.0.0.11:53)" "4 connections deleted"
+	is "all filters count" "$(shunt -j conn del service udp6 client 192.0.2.10) $(
+		)$(shunt -j conn del service udp6 server 2001:db8:a::12) $(
+		)$(shunt -j conn del client 192.0.2.11)" '{"deleted":0} {"deleted":0} {"deleted":0}'
+	is "those of a client" "$(shunt -j conn del client 2001:db8:c::10 service udp-nat6)" '{"deleted":5}'
+	is "of a server" "$(shunt -j conn del server 10.1.0.21)" '{"deleted":7}'
+	is "and of a service" "$(shunt -j conn del service udp6)" '{"deleted":5}'
+	json "the others are there" "dsr=2 dsr6=1 nat=0 nat6=1 udp=0 udp6=0 udp-nat=0 udp-nat6=0" \
+		'.[] | "\(.name)=\(.connections)"'
+	is "in the table, too" "$(shunt -j conn show | jq length) $(connections)" "4 4"
+	is "what is counted over time stays" "$(shunt -j service show udp | jq -c '.[] | [.total_connections, .packets]')" "[5,5]"
+	is "a datagram makes a connection again" "$(datagrams 1 "$VIP4" 53) $(
+		)$(shunt -j conn show service udp | jq length)" "d1=1 1"
+}
+
+# rows: service, reason and count of what was dropped.
+rows() {
+	json "$1" "$2" '.[] | select(.count > 0) | "\(.service)/\(.reason)=\(.count)"' drops
+}
+
+# A datagram or a SYN of the client's that nobody takes.
+knock() {
+	in_ns client bash -c "echo >/dev/$1/$2/$3" 2>/dev/null || :
+}
+
+dropped() {
+	[[ $(shunt -j drops | jq --arg service "$1" 'map(select(.service == $service).count) | add') -eq $2 ]]
+}
+
+drop_rows() {
+	local reasons
+
+	reasons=$(shunt -j drops | jq -c 'map(select(.service == "").reason)')
+	rows "nothing was dropped" ""
+	shunt service add empty udp "$VIP4:9001"
+	shunt service add void tcp "$VIP4:9002"
+	shunt service add pit udp "[$VIP6]:9001" on-empty drop
+	knock udp "$VIP4" 9001
+	knock udp "$VIP4" 9001
+	knock tcp "$VIP4" 9002
+	knock udp "$VIP6" 9001
+	check "datagrams are dropped" wait_until 5 dropped pit 1
+	rows "each under its service, and its reason" "empty/no-server=2 void/no-server=1 pit/no-server=1"
+	json "services have no rows for what did not happen" "empty,void,pit" \
+		'map(select(.service != "") | .service) | join(",")' drops
+	is "every reason has its row, whatever services there are" \
+		"$(shunt -j drops | jq -c 'map(select(.service == "").reason)')" "$reasons"
+	is "as text" "$(shunt drops | sed -E 's/ +/ /g' | cut -d' ' -f1-4)" "$(printf '%s\n' \
+		"SERVICE REASON COUNT MEANING" "empty no-server 2 No" "void no-server 1 No" "pit no-server 1 No")"
+	shunt service del pit
+	rows "a deleted service's are no service's" "/no-server=1 empty/no-server=2 void/no-server=1"
+	is "with a dash in text" "$(shunt drops | sed -n 's/^- *no-server *\([0-9]*\) .*/\1/p')" 1
+	shunt service add pit udp "[$VIP6]:9001"
+	rows "and stay so, when there is one of its name again" "/no-server=1 empty/no-server=2 void/no-server=1"
+	knock udp "$VIP6" 9001
+	check "the new one's are its own" wait_until 5 dropped pit 1
+	rows "beside them" "/no-server=1 empty/no-server=2 void/no-server=1 pit/no-server=1"
+	shunt flush
+	rows "a flush loses none" "/no-server=5"
 }
 
 # pg FILE LINE...: give pktgen, on the router, these lines.
@@ -328,19 +447,24 @@ servers_up d1 n1
 insmod_shunt
 empty
 shunt service add bare tcp "$VIP4:1"
-shapes "a service without servers" s
+shapes "a service without servers" t
 json "its servers are an empty array" "[]" '.[].servers | tojson'
 shunt server add bare 10.0.0.11
-shapes "servers without traffic" sr
+shapes "servers without traffic" tr
 shunt flush
 configure
 traffic
 values
 filters
-shapes "with connections" src
+shapes "with connections" turc
 pretty
 pretty server show
 pretty service show nat
 pretty conn show
+timeouts
+deletions
+shunt flush
+drop_rows
+pretty drops
 many_connections
 many_services

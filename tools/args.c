@@ -31,29 +31,67 @@ void put_scheduler(struct request *req, const struct arg *arg,
 	request_put(req, arg->attr, word, strlen(word) + 1, word);
 }
 
-static uint32_t enum_value(const struct arg *arg, const char *word,
+static uint32_t enum_value(const struct names *names, const char *word,
 			   const char *noun)
 {
 	uint32_t value;
 
-	if (!parse_enum(arg->names, word, &value))
+	if (!parse_enum(names, word, &value))
 		usage_error("%s is not a %s; expected %s", quote(word), noun,
-			    format_choice(arg->names->list, arg->names->count));
+			    format_choice(names->list, names->count));
 	return value;
 }
 
 void put_protocol(struct request *req, const struct arg *arg, const char *word)
 {
-	uint8_t protocol = (uint8_t)enum_value(arg, word, "protocol");
+	uint8_t protocol = (uint8_t)enum_value(arg->names, word, "protocol");
 
 	request_put(req, arg->attr, &protocol, sizeof(protocol), word);
 }
 
 void put_mode(struct request *req, const struct arg *arg, const char *word)
 {
-	uint32_t mode = enum_value(arg, word, "mode");
+	uint32_t mode = enum_value(arg->names, word, "mode");
 
 	request_put(req, arg->attr, &mode, sizeof(mode), word);
+}
+
+static uint32_t key_value(const struct arg *arg, const char *word)
+{
+	uint32_t value;
+	char *noun;
+	FILE *out = open_text(&noun);
+
+	fprintf(out, "value of '%s'", arg->key);
+	fclose(out);
+	value = enum_value(arg->names, word, noun);
+	free(noun);
+	return value;
+}
+
+void put_choice(struct request *req, const struct arg *arg, const char *word)
+{
+	uint32_t value = key_value(arg, word);
+
+	request_put(req, arg->attr, &value, sizeof(value), word);
+}
+
+void put_switch(struct request *req, const struct arg *arg, const char *word)
+{
+	uint8_t value = (uint8_t)key_value(arg, word);
+
+	request_put(req, arg->attr, &value, sizeof(value), word);
+}
+
+void put_timeout(struct request *req, const struct arg *arg, const char *word)
+{
+	uint32_t seconds;
+
+	if (!parse_number(word, 1, SHUNT_TIMEOUT_MAX, &seconds))
+		usage_error("%s is not a timeout; expected a number of seconds from 1 to %d",
+			    quote(word), SHUNT_TIMEOUT_MAX);
+	request_put_nested(req, arg->nest, arg->key, arg->attr, seconds,
+			   arg->state);
 }
 
 void put_weight(struct request *req, const struct arg *arg, const char *word)
@@ -117,33 +155,79 @@ static void unexpected(const struct verb *verb, const char *word)
 		    verb_title(verb), keys);
 }
 
-static void parse_pair(const struct verb *verb, char **words, size_t left,
-		       struct request *req, bool seen[VERB_ARGS])
+__noreturn
+static void lacks_value(const struct arg *arg, const char *title)
 {
-	const struct arg *arg = verb->args;
+	usage_error("'%s' lacks its value; expected '%s %s'", title, title,
+		    arg_value(arg));
+}
 
-	while (arg->put && (!arg->key || strcmp(arg->key, words[0])))
+/* Makes the argument that of one state, whose number it returns. */
+static uint32_t take_state(struct arg *arg, const char *word)
+{
+	uint32_t state = enum_value(arg->states, word, "state");
+
+	arg->state = arg->states->list[state];
+	arg->states = NULL;
+	arg->attr += (uint16_t)state;
+	return state;
+}
+
+static char *pair_title(const struct arg *arg)
+{
+	char *text;
+	FILE *out = open_text(&text);
+
+	fputs(arg->key, out);
+	if (arg->state)
+		fprintf(out, " %s", arg->state);
+	fclose(out);
+	return text;
+}
+
+/*
+ * Parses a key with its value, and returns how many words that were. In seen
+ * each argument has a bit for each state, or the first one only.
+ */
+static size_t parse_pair(const struct verb *verb, char **words, size_t left,
+			 struct request *req, uint32_t seen[VERB_KEYS])
+{
+	const struct arg *arg = verb->keys;
+	uint32_t state = 0;
+	size_t used = 1;
+	struct arg one;
+	char *title;
+
+	while (arg && arg->put && strcmp(arg->key, words[0]))
 		arg++;
-	if (!arg->put)
+	if (!arg || !arg->put)
 		unexpected(verb, words[0]);
-	if (seen[arg - verb->args])
-		usage_error("'%s' is given twice; expected it once", arg->key);
-	seen[arg - verb->args] = true;
-	if (left < 2)
-		usage_error("'%s' lacks its value; expected '%s %s'", arg->key,
-			    arg->key, arg_value(arg));
-	arg->put(req, arg, words[1]);
+	one = *arg;
+	if (arg->states && used == left)
+		lacks_value(arg, arg->key);
+	if (arg->states)
+		state = take_state(&one, words[used++]);
+
+	title = pair_title(&one);
+	if (seen[arg - verb->keys] & 1U << state)
+		usage_error("'%s' is given twice; expected it once", title);
+	seen[arg - verb->keys] |= 1U << state;
+	if (used == left)
+		lacks_value(&one, title);
+	one.put(req, &one, words[used++]);
+	free(title);
+	return used;
 }
 
 void args_parse(const struct verb *verb, char **words, size_t count,
 		struct request *req)
 {
-	const struct arg *arg = verb->args;
-	bool seen[VERB_ARGS] = {};
+	const struct arg *arg = verb->places;
+	uint32_t seen[VERB_KEYS] = {};
 	size_t next = 0;
 
 	request_init(req, verb->cmd, verb);
-	for (; arg->put && !arg->key; arg++) {
+	for (; arg->put; arg++) {
 		if (next < count)
 			arg->put(req, arg, words[next++]);
 		else if (!arg->optional)
@@ -154,6 +238,6 @@ void args_parse(const struct verb *verb, char **words, size_t count,
 	if (next == count && verb->needs_key)
 		usage_error("'%s' lacks a key; expected %s", verb_title(verb),
 			    verb_keys(verb));
-	for (; next < count; next += 2)
-		parse_pair(verb, words + next, count - next, req, seen);
+	while (next < count)
+		next += parse_pair(verb, words + next, count - next, req, seen);
 }

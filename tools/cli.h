@@ -11,7 +11,8 @@
 #include "parse.h"
 
 enum {
-	VERB_ARGS = 6,	/* the longest list, and its end */
+	VERB_PLACES = 4,	/* the longest list, and its end */
+	VERB_KEYS = 9,		/* the same */
 };
 
 /* What completion can ask the kernel for. */
@@ -21,13 +22,21 @@ enum suggest {
 	SUGGEST_SERVERS,
 };
 
-/* One argument of a verb: first those known by their place, then the keys. */
+/* One argument of a verb. */
 struct arg {
 	const char *key;		/* NULL if known by its place */
+	const char *help;		/* of a key: what it is for */
 	const char *label;		/* how help writes the value... */
 	const struct names *names;	/* ...or the words to choose from */
+	/*
+	 * The states, one of which stands between key and value. The key may
+	 * be given once for each; attr is that of the first, in nest.
+	 */
+	const struct names *states;
+	const char *state;		/* the one given */
 	/* Parses the word into attributes of the request, or exits. */
 	void (*put)(struct request *req, const struct arg *arg, const char *word);
+	uint16_t nest;
 	uint16_t attr;
 	uint16_t port_attr;
 	bool optional;
@@ -40,7 +49,9 @@ struct verb {
 	const char *name;		/* NULL if the object is the command */
 	const char *help;
 	void (*run)(struct request *req);
-	struct arg args[VERB_ARGS];	/* ends where put is NULL */
+	/* Both end where put is NULL; the first arguments, then pairs. */
+	struct arg places[VERB_PLACES];
+	const struct arg *keys;		/* NULL if it has none */
 	uint8_t cmd;
 	bool needs_key;
 };
@@ -69,10 +80,13 @@ void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word);
 void put_mode(struct request *req, const struct arg *arg, const char *word);
 void put_weight(struct request *req, const struct arg *arg, const char *word);
+void put_choice(struct request *req, const struct arg *arg, const char *word);
+void put_switch(struct request *req, const struct arg *arg, const char *word);
+void put_timeout(struct request *req, const struct arg *arg, const char *word);
 
 /* help.c: what returns a string returns one to be freed. */
 char *verb_title(const struct verb *verb);
-char *verb_synopsis(const struct verb *verb);
+char *verb_synopsis(const struct verb *verb);	/* short: not each key */
 char *verb_keys(const struct verb *verb);
 char *arg_value(const struct arg *arg);
 void help_print(const char *object, const char *name);
@@ -82,6 +96,7 @@ void completion_print(void);
 void service_show(struct request *req);
 void server_show(struct request *req);
 void conn_show(struct request *req);
+void conn_del(struct request *req);
 void drops_show(struct request *req);
 void status_show(struct request *req);
 void version_show(struct request *req);

@@ -32,7 +32,7 @@ static const char prologue[] =
 	"{\n"
 	"\tlocal cur prev words cword i choice='' used=0\n"
 	"\tlocal -a given=() places=()\n"
-	"\tlocal -A keys=()\n"
+	"\tlocal -A keys=() states=()\n"
 	"\n"
 	"\t_init_completion -n : || return\n"
 	"\tfor ((i = 1; i < cword; i++)); do\n"
@@ -50,13 +50,29 @@ static const char epilogue[] =
 	"\t\tlocal count=${#rest[@]}\n"
 	"\t\tif ((count < ${#places[@]})); then\n"
 	"\t\t\tchoice=${places[count]}\n"
-	"\t\telif (((count - ${#places[@]}) % 2)); then\n"
-	"\t\t\tchoice=${keys[${rest[count - 1]}]-}\n"
 	"\t\telse\n"
-	"\t\t\tlocal key had=\" ${rest[*]:${#places[@]}} \"\n"
-	"\t\t\tfor key in \"${!keys[@]}\"; do\n"
-	"\t\t\t\t[[ $had == *\" $key \"* ]] || choice+=\"$key \"\n"
+	"\t\t\tlocal key word had=' ' at=${#places[@]}\n"
+	"\t\t\twhile ((at < count)); do\n"
+	"\t\t\t\tkey=${rest[at]:--}\n"
+	"\t\t\t\tif [[ ${states[$key]-} ]]; then\n"
+	"\t\t\t\t\thad+=\"$key/${rest[at + 1]-} \"\n"
+	"\t\t\t\t\t((at += 3))\n"
+	"\t\t\t\telse\n"
+	"\t\t\t\t\thad+=\"$key \"\n"
+	"\t\t\t\t\t((at += 2))\n"
+	"\t\t\t\tfi\n"
 	"\t\t\tdone\n"
+	"\t\t\tif ((at == count)); then\n"
+	"\t\t\t\tfor word in \"${!keys[@]}\"; do\n"
+	"\t\t\t\t\t[[ $had == *\" $word \"* ]] || choice+=\"$word \"\n"
+	"\t\t\t\tdone\n"
+	"\t\t\telif ((at == count + 1)); then\n"
+	"\t\t\t\tchoice=${keys[$key]-}\n"
+	"\t\t\telse\n"
+	"\t\t\t\tfor word in ${states[$key]}; do\n"
+	"\t\t\t\t\t[[ $had == *\" $key/$word \"* ]] || choice+=\"$word \"\n"
+	"\t\t\t\tdone\n"
+	"\t\t\tfi\n"
 	"\t\tfi\n"
 	"\t\tlocal of=''\n"
 	"\t\t[[ ${given[0]} == server ]] && of=${rest[0]-}\n"
@@ -70,31 +86,44 @@ static const char epilogue[] =
 	"\n"
 	"complete -F _shunt shunt\n";
 
-static void print_choice(const struct arg *arg)
+static void print_list_of(const struct names *names)
 {
 	const char *before = "";
 
-	if (!arg->names) {
-		printf("'%s'", suggestions[arg->suggest]);
-		return;
-	}
-	putchar('\'');
-	for (size_t i = 0; i < arg->names->count; i++) {
-		if (!arg->names->list[i])
+	for (size_t i = 0; i < names->count; i++) {
+		if (!names->list[i])
 			continue;
-		printf("%s%s", before, arg->names->list[i]);
+		printf("%s%s", before, names->list[i]);
 		before = " ";
 	}
+}
+
+static void print_choice(const struct arg *arg)
+{
+	putchar('\'');
+	if (arg->names)
+		print_list_of(arg->names);
+	else
+		fputs(suggestions[arg->suggest], stdout);
 	putchar('\'');
 }
 
-static void print_args(const struct verb *verb, bool keys)
+static void print_states(const struct arg *arg)
+{
+	for (; arg && arg->put; arg++) {
+		if (!arg->states)
+			continue;
+		printf(" states=([%s]='", arg->key);
+		print_list_of(arg->states);
+		fputs("')", stdout);
+	}
+}
+
+static void print_args(const struct arg *arg)
 {
 	const char *before = "";
 
-	for (const struct arg *arg = verb->args; arg->put; arg++) {
-		if (!!arg->key != keys)
-			continue;
+	for (; arg && arg->put; arg++) {
 		fputs(before, stdout);
 		if (arg->key)
 			printf("[%s]=", arg->key);
@@ -107,10 +136,12 @@ static void print_verb(const struct verb *verb)
 {
 	printf("\t%s/%s)\n\t\tused=%d places=(", verb->object,
 	       verb->name ? verb->name : "*", verb->name ? 2 : 1);
-	print_args(verb, false);
+	print_args(verb->places);
 	fputs(")\n\t\tkeys=(", stdout);
-	print_args(verb, true);
-	puts(") ;;");
+	print_args(verb->keys);
+	putchar(')');
+	print_states(verb->keys);
+	puts(" ;;");
 }
 
 /* The words to choose from where a verb, or an object, is still to come. */

@@ -18,7 +18,7 @@ static bool want_completion;
 const struct option options[] = {
 	{ 'j', "json", "Print JSON.", &want_json },
 	{ 'p', "pretty", "Print JSON, indented.", &want_pretty },
-	{ 'h', "help", "Print help, for one command if it is named.",
+	{ 'h', "help", "Print help; if one command is named, with its keys.",
 	  &want_help },
 	{ 'V', "version", "Print the version of the command line.",
 	  &want_version },
@@ -38,22 +38,86 @@ static void change(struct request *req)
 #define SERVER(a, p) \
 	{ .label = "ADDR[:PORT]", .put = put_target, .attr = (a), \
 	  .port_attr = (p), .suggest = SUGGEST_SERVERS }
-#define SCHEDULER(a) \
-	{ .key = "scheduler", .names = &scheduler_names, \
-	  .put = put_scheduler, .attr = (a), .optional = true }
-#define MODE(a) \
-	{ .key = "mode", .names = &mode_names, .put = put_mode, \
-	  .attr = (a), .optional = true }
-#define WEIGHT(a) \
-	{ .key = "weight", .label = "N", .put = put_weight, .attr = (a), \
-	  .optional = true }
+#define CHOICE(k, n, p, a) \
+	.key = (k), .names = (n), .put = (p), .attr = (a), .optional = true
+
+/* What a service can be told when it is added, and later. */
+static const struct arg service_keys[VERB_KEYS] = {
+	{
+		CHOICE("scheduler", &scheduler_names, put_scheduler,
+		       SHUNT_A_SERVICE_SCHEDULER),
+		.help = "Chooses the server of each new connection; rr if never set.",
+	}, {
+		CHOICE("mode", &mode_names, put_mode, SHUNT_A_SERVICE_MODE),
+		.help = "How packets reach servers that are given no mode of their own; dsr if never set.",
+	}, {
+		.key = "timeout", .states = &conn_state_names,
+		.label = "SECONDS", .put = put_timeout,
+		.nest = SHUNT_A_SERVICE_TIMEOUTS,
+		.attr = SHUNT_A_TIMEOUTS_SYN, .optional = true,
+		.help = "How long a connection lasts in a state without a packet, 1 to 2678400; for TCP syn 60, established 8100, closing 120 and closed 10, for UDP one-way and answered 300 if never set.",
+	}, {
+		CHOICE("on-expire", &on_expire_names, put_choice,
+		       SHUNT_A_SERVICE_ON_EXPIRE),
+		.help = "TCP: whether both ends are told when a connection's time is up; silent if never set.",
+	}, {
+		CHOICE("on-remove", &on_remove_names, put_choice,
+		       SHUNT_A_SERVICE_ON_REMOVE),
+		.help = "What becomes of the connections of a server that is removed; keep for TCP, rehash for UDP if never set.",
+	}, {
+		CHOICE("on-empty", &on_empty_names, put_choice,
+		       SHUNT_A_SERVICE_ON_EMPTY),
+		.help = "What a client is told when no server is available; reject if never set.",
+	}, {
+		CHOICE("midstream", &midstream_names, put_choice,
+		       SHUNT_A_SERVICE_MIDSTREAM),
+		.help = "TCP: what becomes of a packet in mid-stream that belongs to no connection; reset if never set.",
+	}, {
+		CHOICE("packet", &switch_names, put_switch,
+		       SHUNT_A_SERVICE_PACKET),
+		.help = "UDP: whether each packet is scheduled on its own, without connections; off if never set.",
+	},
+};
+
+/* What a server can be told when it is added, and later. */
+static const struct arg server_keys[VERB_KEYS] = {
+	{
+		.key = "weight", .label = "N", .put = put_weight,
+		.attr = SHUNT_A_SERVER_WEIGHT, .optional = true,
+		.help = "Share of the new connections, 0 to 65535; 1 if never set, and at 0 the server takes none.",
+	}, {
+		CHOICE("mode", &mode_names, put_mode, SHUNT_A_SERVER_MODE),
+		.help = "How packets reach the server; the service's mode if not given.",
+	},
+};
+
+/* Which connections are meant: those that match all that is given. */
+static const struct arg conn_keys[VERB_KEYS] = {
+	{
+		.key = "service", .label = "NAME", .put = put_name,
+		.attr = SHUNT_A_CONN_SERVICE, .optional = true,
+		.suggest = SUGGEST_SERVICES,
+		.help = "Those of this service.",
+	}, {
+		.key = "server", .label = "ADDR[:PORT]", .put = put_target,
+		.attr = SHUNT_A_CONN_SERVER,
+		.port_attr = SHUNT_A_CONN_SERVER_PORT, .optional = true,
+		.suggest = SUGGEST_SERVERS,
+		.help = "Those that this server has.",
+	}, {
+		.key = "client", .label = "ADDR[:PORT]", .put = put_target,
+		.attr = SHUNT_A_CONN_CLIENT,
+		.port_attr = SHUNT_A_CONN_CLIENT_PORT, .optional = true,
+		.help = "Those of this client.",
+	},
+};
 
 const struct verb verbs[] = {
 	{
 		.object = "service", .name = "add",
-		.help = "Add a service: rr and dsr if not told otherwise.",
+		.help = "Add a service; keys not given have their defaults.",
 		.run = change, .cmd = SHUNT_CMD_SERVICE_ADD,
-		.args = {
+		.places = {
 			{ .label = "NAME", .put = put_name,
 			  .attr = SHUNT_A_SERVICE_NAME },
 			{ .names = &protocol_names, .put = put_protocol,
@@ -61,26 +125,24 @@ const struct verb verbs[] = {
 			{ .label = "ADDR:PORT", .put = put_endpoint,
 			  .attr = SHUNT_A_SERVICE_ADDRESS,
 			  .port_attr = SHUNT_A_SERVICE_PORT },
-			SCHEDULER(SHUNT_A_SERVICE_SCHEDULER),
-			MODE(SHUNT_A_SERVICE_MODE),
 		},
+		.keys = service_keys,
 	}, {
 		.object = "service", .name = "set",
 		.help = "Change a service; the rest of it stays as it is.",
 		.run = change, .cmd = SHUNT_CMD_SERVICE_SET,
 		.needs_key = true,
-		.args = {
+		.places = {
 			{ .label = "NAME", .put = put_name,
 			  .attr = SHUNT_A_SERVICE_NAME,
 			  .suggest = SUGGEST_SERVICES },
-			SCHEDULER(SHUNT_A_SERVICE_SCHEDULER),
-			MODE(SHUNT_A_SERVICE_MODE),
 		},
+		.keys = service_keys,
 	}, {
 		.object = "service", .name = "del",
 		.help = "Remove a service with its servers and connections.",
 		.run = change, .cmd = SHUNT_CMD_SERVICE_DEL,
-		.args = {
+		.places = {
 			{ .label = "NAME", .put = put_name,
 			  .attr = SHUNT_A_SERVICE_NAME,
 			  .suggest = SUGGEST_SERVICES },
@@ -89,7 +151,7 @@ const struct verb verbs[] = {
 		.object = "service", .name = "show",
 		.help = "List all services with their servers, or one.",
 		.run = service_show, .cmd = SHUNT_CMD_SERVICE_GET,
-		.args = {
+		.places = {
 			{ .label = "NAME", .put = put_name,
 			  .attr = SHUNT_A_SERVICE_NAME, .optional = true,
 			  .suggest = SUGGEST_SERVICES },
@@ -98,30 +160,28 @@ const struct verb verbs[] = {
 		.object = "server", .name = "add",
 		.help = "Add a server: the service's port and mode, and weight 1, if not told otherwise.",
 		.run = change, .cmd = SHUNT_CMD_SERVER_ADD,
-		.args = {
+		.places = {
 			SERVICE(SHUNT_A_SERVER_SERVICE),
 			{ .label = "ADDR[:PORT]", .put = put_target,
 			  .attr = SHUNT_A_SERVER_ADDRESS,
 			  .port_attr = SHUNT_A_SERVER_PORT },
-			WEIGHT(SHUNT_A_SERVER_WEIGHT),
-			MODE(SHUNT_A_SERVER_MODE),
 		},
+		.keys = server_keys,
 	}, {
 		.object = "server", .name = "set",
 		.help = "Change a server; a new mode holds for new connections.",
 		.run = change, .cmd = SHUNT_CMD_SERVER_SET,
 		.needs_key = true,
-		.args = {
+		.places = {
 			SERVICE(SHUNT_A_SERVER_SERVICE),
 			SERVER(SHUNT_A_SERVER_ADDRESS, SHUNT_A_SERVER_PORT),
-			WEIGHT(SHUNT_A_SERVER_WEIGHT),
-			MODE(SHUNT_A_SERVER_MODE),
 		},
+		.keys = server_keys,
 	}, {
 		.object = "server", .name = "del",
-		.help = "Remove a server; its connections go on to their end.",
+		.help = "Remove a server; the service's on-remove says what becomes of its connections.",
 		.run = change, .cmd = SHUNT_CMD_SERVER_DEL,
-		.args = {
+		.places = {
 			SERVICE(SHUNT_A_SERVER_SERVICE),
 			SERVER(SHUNT_A_SERVER_ADDRESS, SHUNT_A_SERVER_PORT),
 		},
@@ -129,7 +189,7 @@ const struct verb verbs[] = {
 		.object = "server", .name = "show",
 		.help = "List the servers of all services, or of one.",
 		.run = server_show, .cmd = SHUNT_CMD_SERVER_GET,
-		.args = {
+		.places = {
 			{ .label = "SERVICE", .put = put_name,
 			  .attr = SHUNT_A_SERVER_SERVICE, .optional = true,
 			  .suggest = SUGGEST_SERVICES },
@@ -138,19 +198,13 @@ const struct verb verbs[] = {
 		.object = "conn", .name = "show",
 		.help = "List the connections, or those that match.",
 		.run = conn_show, .cmd = SHUNT_CMD_CONN_GET,
-		.args = {
-			{ .key = "service", .label = "NAME", .put = put_name,
-			  .attr = SHUNT_A_CONN_SERVICE, .optional = true,
-			  .suggest = SUGGEST_SERVICES },
-			{ .key = "server", .label = "ADDR[:PORT]",
-			  .put = put_target, .attr = SHUNT_A_CONN_SERVER,
-			  .port_attr = SHUNT_A_CONN_SERVER_PORT,
-			  .optional = true, .suggest = SUGGEST_SERVERS },
-			{ .key = "client", .label = "ADDR[:PORT]",
-			  .put = put_target, .attr = SHUNT_A_CONN_CLIENT,
-			  .port_attr = SHUNT_A_CONN_CLIENT_PORT,
-			  .optional = true },
-		},
+		.keys = conn_keys,
+	}, {
+		.object = "conn", .name = "del",
+		.help = "Forget the connections that match, and tell how many they were.",
+		.run = conn_del, .cmd = SHUNT_CMD_CONN_DEL,
+		.needs_key = true,
+		.keys = conn_keys,
 	}, {
 		.object = "drops",
 		.help = "Tell how many packets were not forwarded, and why.",

@@ -48,11 +48,58 @@ void request_init(struct request *req, uint8_t cmd, const struct verb *verb)
 	message_init(req->message, cmd, SHUNT_FAMILY_VERSION);
 }
 
+static void note_origin(struct request *req, uint16_t nest, uint16_t attr,
+			const char *word)
+{
+	req->origins[req->origin_count++] = (struct origin){
+		.nest = nest,
+		.attr = attr,
+		.word = word,
+	};
+}
+
 void request_put(struct request *req, uint16_t attr, const void *value,
 		 size_t size, const char *word)
 {
 	mnl_attr_put((struct nlmsghdr *)req->message, attr, size, value);
-	req->origins[req->origin_count++] = (struct origin){ attr, word };
+	note_origin(req, 0, attr, word);
+}
+
+static struct nlattr *find_attr(const struct nlmsghdr *nlh, uint16_t type)
+{
+	struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	}
+	return NULL;
+}
+
+/* Makes room at the end of the nest, wherever in the message that is. */
+void request_put_nested(struct request *req, uint16_t nest,
+			const char *nest_word, uint16_t attr, uint32_t value,
+			const char *word)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)req->message;
+	struct nlattr *outer = find_attr(nlh, nest), *inner;
+	uint16_t size = MNL_ATTR_HDRLEN + sizeof(value);
+	char *tail;
+
+	if (!outer) {
+		outer = mnl_attr_nest_start(nlh, nest);
+		mnl_attr_nest_end(nlh, outer);
+		note_origin(req, 0, nest, nest_word);
+	}
+	inner = mnl_attr_next(outer);
+	tail = mnl_nlmsg_get_payload_tail(nlh);
+	memmove((char *)inner + size, inner, (size_t)(tail - (char *)inner));
+	inner->nla_len = size;
+	inner->nla_type = attr;
+	memcpy(mnl_attr_get_payload(inner), &value, sizeof(value));
+	outer->nla_len += size;
+	nlh->nlmsg_len += size;
+	note_origin(req, nest, attr, word);
 }
 
 /* Reads the attributes of an acknowledgment, which begin at offset. */
@@ -181,18 +228,35 @@ static void open_family(void)
 		die("the kernel module is not loaded; load it with 'modprobe shunt', or 'insmod shunt.ko' from the build directory");
 }
 
+static const char *origin_word(const struct request *req, uint16_t nest,
+			       uint16_t attr)
+{
+	for (size_t i = 0; i < req->origin_count; i++) {
+		const struct origin *origin = &req->origins[i];
+
+		if (origin->nest == nest && origin->attr == attr)
+			return origin->word;
+	}
+	return NULL;
+}
+
 /* Returns the word that the attribute at this offset of the request is from. */
 static const char *find_origin(const struct request *req, uint32_t offset)
 {
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)req->message;
-	const struct nlattr *attr;
+	const struct nlattr *attr, *inner;
+	uint16_t type;
 
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
-		if ((const char *)attr != req->message + offset)
+		type = mnl_attr_get_type(attr);
+		if ((const char *)attr == req->message + offset)
+			return origin_word(req, 0, type);
+		if (!(attr->nla_type & NLA_F_NESTED))
 			continue;
-		for (size_t i = 0; i < req->origin_count; i++) {
-			if (req->origins[i].attr == mnl_attr_get_type(attr))
-				return req->origins[i].word;
+		mnl_attr_for_each_nested(inner, attr) {
+			if ((const char *)inner == req->message + offset)
+				return origin_word(req, type,
+						   mnl_attr_get_type(inner));
 		}
 	}
 	return NULL;

@@ -13,13 +13,14 @@
 
 enum {
 	REQUEST_SIZE = 512,	/* more than all attributes of any verb take */
-	REQUEST_WORDS = 8,
+	REQUEST_WORDS = 24,	/* more than those are */
 };
 
 struct verb;
 
 /* The word of the command line that an attribute of the request came from. */
 struct origin {
+	uint16_t nest;		/* the attribute it is in, 0 if in none */
 	uint16_t attr;
 	const char *word;
 };
@@ -37,6 +38,10 @@ typedef void (*nl_fn)(const struct nlmsghdr *nlh, void *data);
 void request_init(struct request *req, uint8_t cmd, const struct verb *verb);
 void request_put(struct request *req, uint16_t attr, const void *value,
 		 size_t size, const char *word);
+/* All that is put into one nest, in whatever order, is in one attribute. */
+void request_put_nested(struct request *req, uint16_t nest,
+			const char *nest_word, uint16_t attr, uint32_t value,
+			const char *word);
 
 /*
  * Opens the socket and finds the family, which makes the kernel load the

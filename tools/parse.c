@@ -24,6 +24,31 @@ static const char *const mode_list[] = {
 /* For help only: which schedulers there are is the kernel's to say. */
 static const char *const scheduler_list[] = { "rr", "wrr", "wlc" };
 
+static const char *const on_expire_list[] = {
+	[SHUNT_ON_EXPIRE_SILENT] = "silent",
+	[SHUNT_ON_EXPIRE_RESET] = "reset",
+};
+
+static const char *const on_remove_list[] = {
+	[SHUNT_ON_REMOVE_KEEP] = "keep",
+	[SHUNT_ON_REMOVE_RESET] = "reset",
+	[SHUNT_ON_REMOVE_REHASH] = "rehash",
+};
+
+static const char *const on_empty_list[] = {
+	[SHUNT_ON_EMPTY_REJECT] = "reject",
+	[SHUNT_ON_EMPTY_DROP] = "drop",
+};
+
+static const char *const midstream_list[] = {
+	[SHUNT_MIDSTREAM_RESET] = "reset",
+	[SHUNT_MIDSTREAM_REHASH] = "rehash",
+};
+
+static const char *const switch_list[] = { "off", "on" };
+
+static const char *const answer_list[] = { "no", "yes" };
+
 static const char *const server_state_list[] = {
 	[SHUNT_SERVER_STATE_UP] = "up",
 	[SHUNT_SERVER_STATE_UNREACHABLE] = "unreachable",
@@ -51,6 +76,36 @@ const struct names mode_names = {
 const struct names scheduler_names = {
 	.list = scheduler_list,
 	.count = ARRAY_SIZE(scheduler_list),
+};
+
+const struct names on_expire_names = {
+	.list = on_expire_list,
+	.count = ARRAY_SIZE(on_expire_list),
+};
+
+const struct names on_remove_names = {
+	.list = on_remove_list,
+	.count = ARRAY_SIZE(on_remove_list),
+};
+
+const struct names on_empty_names = {
+	.list = on_empty_list,
+	.count = ARRAY_SIZE(on_empty_list),
+};
+
+const struct names midstream_names = {
+	.list = midstream_list,
+	.count = ARRAY_SIZE(midstream_list),
+};
+
+const struct names switch_names = {
+	.list = switch_list,
+	.count = ARRAY_SIZE(switch_list),
+};
+
+const struct names answer_names = {
+	.list = answer_list,
+	.count = ARRAY_SIZE(answer_list),
 };
 
 const struct names server_state_names = {

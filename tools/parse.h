@@ -16,6 +16,12 @@ struct names {
 extern const struct names protocol_names;
 extern const struct names mode_names;
 extern const struct names scheduler_names;
+extern const struct names on_expire_names;
+extern const struct names on_remove_names;
+extern const struct names on_empty_names;
+extern const struct names midstream_names;
+extern const struct names switch_names;
+extern const struct names answer_names;
 extern const struct names server_state_names;
 extern const struct names conn_state_names;
 

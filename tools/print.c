@@ -11,13 +11,15 @@
 
 enum {
 	INDENT = 4,
-	DEPTH = 3,	/* a record, an array in it, a record in that */
+	DEPTH = 4,	/* a record, an array in it, a record in that, its own */
 };
 
 static bool json;
 static bool pretty;
 static bool single;
 static size_t records;
+static size_t listings;
+static unsigned int hidden;
 
 /* What is being built now; the innermost is last. Only stack[0] is owned. */
 static json_t *stack[DEPTH];
@@ -29,10 +31,24 @@ void print_setup(bool as_json, bool as_pretty)
 	pretty = as_pretty;
 }
 
+bool print_is_text(void)
+{
+	return !json;
+}
+
+static void begin(const char *const *headings, size_t count, size_t window)
+{
+	if (json)
+		return;
+	if (listings++)
+		putchar('\n');
+	table_begin(headings, count, window);
+}
+
 void print_list(const char *const *headings, size_t count, size_t window)
 {
-	if (!json)
-		table_begin(headings, count, window);
+	single = false;
+	begin(headings, count, window);
 }
 
 void print_single(void)
@@ -40,8 +56,7 @@ void print_single(void)
 	static const char *const columns[2];
 
 	single = true;
-	if (!json)
-		table_begin(columns, 2, ROWS_ALL);
+	begin(columns, ARRAY_SIZE(columns), ROWS_ALL);
 }
 
 void print_end(void)
@@ -141,8 +156,39 @@ void print_close_array(void)
 		depth--;
 }
 
+void print_open_object(const char *key)
+{
+	json_t *object;
+
+	print_hide();
+	if (!json)
+		return;
+	object = json_object();
+	set(key, object);
+	push(object);
+}
+
+void print_close_object(void)
+{
+	print_unhide();
+	if (json)
+		depth--;
+}
+
+void print_hide(void)
+{
+	hidden++;
+}
+
+void print_unhide(void)
+{
+	hidden--;
+}
+
 static void text_cell(const char *key, const char *text, bool right)
 {
+	if (hidden)
+		return;
 	if (single)
 		table_cell(key, false);
 	table_cell(text, right && !single);
@@ -173,12 +219,12 @@ void print_number(const char *key, uint64_t value)
 	text_cell(key, text, true);
 }
 
-void print_flag(const char *key, bool value)
+void print_flag(const char *key, const struct names *names, bool value)
 {
 	if (json)
 		set(key, json_boolean(value));
 	else
-		text_cell(key, value ? "yes" : "no", false);
+		text_cell(key, names->list[value], false);
 }
 
 void print_enum(const char *key, const struct names *names, uint32_t value)
@@ -186,6 +232,16 @@ void print_enum(const char *key, const struct names *names, uint32_t value)
 	char text[ENUM_TEXT];
 
 	print_string(key, format_enum(names, value, text));
+}
+
+void print_result(const char *key, uint64_t value, const char *line)
+{
+	if (json) {
+		set(key, json_integer((json_int_t)value));
+		return;
+	}
+	print_cell(line);
+	print_blank(1);
 }
 
 void print_words(const char *key, const char *words)
@@ -224,7 +280,7 @@ void print_endpoint(const char *address_key, const char *port_key,
 
 void print_cell(const char *text)
 {
-	if (!json)
+	if (!json && !hidden)
 		table_cell(text, false);
 }
 

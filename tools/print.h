@@ -34,11 +34,13 @@ FILE *open_text(char **text);
 void print_flush(void);
 
 void print_setup(bool as_json, bool as_pretty);
+bool print_is_text(void);
 
 /*
  * Output is one list of records, or one record. Each call below writes a value
  * under its key for JSON, and the next cell of the row for text. A row ends
  * when it has a cell for every heading; a single record has one line a value.
+ * In text another may follow, and stands below a blank line.
  */
 void print_list(const char *const *headings, size_t count, size_t window);
 void print_single(void);
@@ -49,11 +51,20 @@ void print_close(void);
 /* Records opened in between become elements of an array in this one. */
 void print_open_array(const char *key);
 void print_close_array(void);
+/* Values in between become an object in this one, and no cells of the text. */
+void print_open_object(const char *key);
+void print_close_object(void);
+/* Values in between are no cells of the text. */
+void print_hide(void);
+void print_unhide(void);
 
 void print_string(const char *key, const char *value);
 void print_number(const char *key, uint64_t value);
-void print_flag(const char *key, bool value);
+/* True or false in JSON, one of two words in text. */
+void print_flag(const char *key, const struct names *names, bool value);
 void print_enum(const char *key, const struct names *names, uint32_t value);
+/* A number in JSON, a line that tells it in text. */
+void print_result(const char *key, uint64_t value, const char *line);
 /* Words separated by spaces, an array of strings in JSON. */
 void print_words(const char *key, const char *words);
 /* Two values in JSON, one cell in text. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,52 @@ void stats_print(const struct stats *stats)
 	print_number("bytes", stats->bytes);
 }
 
+/* Timeouts and counts go by the same states, in the order of their names. */
+_Static_assert((int)SHUNT_A_TIMEOUTS_MAX == (int)STATES &&
+	       (int)SHUNT_CONN_STATE_ANSWERED + 1 == (int)STATES,
+	       "each state has a timeout, a count and a name");
+
+void per_state_read(const struct nlattr *nest, struct per_state *per_state)
+{
+	const struct nlattr *attrs[STATES + 1] = {};
+
+	nl_nested(nest, attrs, STATES);
+	for (size_t i = 0; i < STATES; i++) {
+		per_state->there[i] = attrs[i + 1];
+		per_state->number[i] = (uint32_t)nl_number(attrs[i + 1]);
+	}
+}
+
+void per_state_print(const char *key, const struct per_state *per_state)
+{
+	print_open_object(key);
+	for (size_t i = 0; i < STATES; i++) {
+		if (per_state->there[i])
+			print_number(conn_state_names.list[i],
+				     per_state->number[i]);
+	}
+	print_close_object();
+}
+
+/* One cell of text that names the states there are connections in. */
+static void print_states_cell(const struct per_state *states)
+{
+	const char *before = "";
+	char *text;
+	FILE *out = open_text(&text);
+
+	for (size_t i = 0; i < STATES; i++) {
+		if (!states->number[i])
+			continue;
+		fprintf(out, "%s%s %" PRIu32, before, conn_state_names.list[i],
+			states->number[i]);
+		before = ", ";
+	}
+	fclose(out);
+	print_cell(text);
+	free(text);
+}
+
 static void read_server(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[SHUNT_A_SERVER_MAX + 1] = {};
@@ -51,6 +98,7 @@ static void read_server(const struct nlmsghdr *nlh, void *data)
 	server->weight = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_WEIGHT]);
 	server->state = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_STATE]);
 	stats_read(attrs[SHUNT_A_SERVER_STATS], &server->stats);
+	per_state_read(attrs[SHUNT_A_SERVER_STATES], &server->states);
 	server->next = NULL;
 }
 
@@ -77,6 +125,7 @@ void server_print(const struct server *server, bool below_service)
 	stats_print(&server->stats);
 	print_number("return_packets", server->stats.return_packets);
 	print_number("return_bytes", server->stats.return_bytes);
+	per_state_print("states", &server->states);
 }
 
 void server_show(struct request *req)
@@ -84,6 +133,7 @@ void server_show(struct request *req)
 	static const char *const headings[] = {
 		"SERVICE", "ADDRESS", "MODE", "WEIGHT", "STATE", "CONNS",
 		"TOTAL", "PACKETS", "BYTES", "RET-PACKETS", "RET-BYTES",
+		"STATES",
 	};
 	struct server_list list = {};
 
@@ -93,6 +143,7 @@ void server_show(struct request *req)
 		print_open();
 		print_string("service", list.servers[i].service);
 		server_print(&list.servers[i], false);
+		print_states_cell(&list.servers[i].states);
 		print_close();
 	}
 	print_end();

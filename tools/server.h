@@ -2,6 +2,8 @@
 #ifndef SHUNT_SERVER_H
 #define SHUNT_SERVER_H
 
+#include <stdbool.h>
+
 #include <linux/shunt.h>
 
 #include "nl.h"
@@ -16,6 +18,16 @@ struct stats {
 	uint64_t return_bytes;
 };
 
+enum {
+	STATES = SHUNT_A_STATES_MAX,
+};
+
+/* A number for each state of one protocol's connections. */
+struct per_state {
+	bool there[STATES];
+	uint32_t number[STATES];
+};
+
 struct server {
 	char service[SHUNT_NAME_MAX + 1];
 	struct endpoint ep;
@@ -23,6 +35,7 @@ struct server {
 	uint32_t weight;
 	uint32_t state;
 	struct stats stats;
+	struct per_state states;
 	struct server *next;	/* of the same service */
 };
 
@@ -41,5 +54,9 @@ void server_print(const struct server *server, bool below_service);
 void stats_read(const struct nlattr *nest, struct stats *stats);
 /* The counters that a service and a server both have. */
 void stats_print(const struct stats *stats);
+
+void per_state_read(const struct nlattr *nest, struct per_state *per_state);
+/* An object in JSON, no cell of the text. */
+void per_state_print(const char *key, const struct per_state *per_state);
 
 #endif

@@ -13,7 +13,14 @@ struct service {
 	struct endpoint ep;
 	char scheduler[SHUNT_SCHEDULER_MAX + 1];
 	uint32_t mode;
+	struct per_state timeouts;
+	uint32_t on_expire;
+	uint32_t on_remove;
+	uint32_t on_empty;
+	uint32_t midstream;
+	bool packet;
 	struct stats stats;
+	struct per_state states;
 	struct server *first;
 	struct server *last;
 };
@@ -49,7 +56,18 @@ static void read_service(const struct nlmsghdr *nlh, void *data)
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s",
 		 nl_string(attrs[SHUNT_A_SERVICE_SCHEDULER]));
 	service->mode = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_MODE]);
+	per_state_read(attrs[SHUNT_A_SERVICE_TIMEOUTS], &service->timeouts);
+	service->on_expire =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_ON_EXPIRE]);
+	service->on_remove =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_ON_REMOVE]);
+	service->on_empty =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_ON_EMPTY]);
+	service->midstream =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_MIDSTREAM]);
+	service->packet = nl_number(attrs[SHUNT_A_SERVICE_PACKET]);
 	stats_read(attrs[SHUNT_A_SERVICE_STATS], &service->stats);
+	per_state_read(attrs[SHUNT_A_SERVICE_STATES], &service->states);
 }
 
 static void reset(void *data)
@@ -104,6 +122,20 @@ static void join(struct service_list *list, struct server_list *servers)
 	free(index);
 }
 
+static void print_policies(const struct service *service)
+{
+	bool tcp = service->protocol == IPPROTO_TCP;
+
+	if (tcp)
+		print_enum("on-expire", &on_expire_names, service->on_expire);
+	print_enum("on-remove", &on_remove_names, service->on_remove);
+	print_enum("on-empty", &on_empty_names, service->on_empty);
+	if (tcp)
+		print_enum("midstream", &midstream_names, service->midstream);
+	else
+		print_flag("packet", &switch_names, service->packet);
+}
+
 static void print_service(const struct service *service)
 {
 	const struct server *server;
@@ -114,9 +146,14 @@ static void print_service(const struct service *service)
 	print_endpoint("address", "port", &service->ep);
 	print_string("scheduler", service->scheduler);
 	print_enum("mode", &mode_names, service->mode);
+	per_state_print("timeouts", &service->timeouts);
+	print_hide();
+	print_policies(service);
+	print_unhide();
 	print_blank(2);
 	stats_print(&service->stats);
 	print_blank(2);
+	per_state_print("states", &service->states);
 
 	print_open_array("servers");
 	for (server = service->first; server; server = server->next) {
@@ -128,6 +165,26 @@ static void print_service(const struct service *service)
 	}
 	print_close_array();
 	print_close();
+}
+
+/* In text, what the table has no room for. */
+static void print_details(const struct service *service)
+{
+	static const char *const headings[] = { "STATE", "TIMEOUT", "CONNS" };
+
+	print_single();
+	print_policies(service);
+	print_end();
+
+	print_list(headings, ARRAY_SIZE(headings), ROWS_ALL);
+	for (size_t i = 0; i < STATES; i++) {
+		if (!service->timeouts.there[i])
+			continue;
+		print_string("state", conn_state_names.list[i]);
+		print_number("timeout", service->timeouts.number[i]);
+		print_number("connections", service->states.number[i]);
+	}
+	print_end();
 }
 
 void service_show(struct request *req)
@@ -155,6 +212,8 @@ void service_show(struct request *req)
 	for (size_t i = 0; i < list.count; i++)
 		print_service(&list.services[i]);
 	print_end();
+	if (req->subject && list.count && print_is_text())
+		print_details(&list.services[0]);
 	free(list.services);
 	free(servers.servers);
 }

@@ -1,31 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <linux/shunt.h>
 
 #include "cli.h"
 #include "print.h"
 
-static void print_drop(const struct nlmsghdr *nlh, void *data)
+struct drop {
+	char *service;
+	char *reason;
+	char *meaning;
+	uint64_t count;
+};
+
+struct drop_list {
+	struct drop *drops;
+	size_t count;
+	size_t size;
+};
+
+static char *copy(const struct nlattr *attr)
+{
+	char *text = strdup(nl_string(attr));
+
+	if (!text)
+		die("out of memory");
+	return text;
+}
+
+static void read_drop(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[SHUNT_A_DROP_MAX + 1] = {};
+	struct drop_list *list = data;
+	struct drop *drop;
 
-	(void)data;
+	if (list->count == list->size) {
+		list->size = 2 * list->size + 64;
+		list->drops = reallocarray(list->drops, list->size,
+					   sizeof(*drop));
+		if (!list->drops)
+			die("out of memory");
+	}
+	drop = &list->drops[list->count++];
 	nl_attrs(nlh, attrs, SHUNT_A_DROP_MAX);
+	drop->service = copy(attrs[SHUNT_A_DROP_SERVICE]);
+	drop->reason = copy(attrs[SHUNT_A_DROP_REASON]);
+	drop->meaning = copy(attrs[SHUNT_A_DROP_MEANING]);
+	drop->count = nl_number(attrs[SHUNT_A_DROP_COUNT]);
+}
+
+static void reset_drops(void *data)
+{
+	struct drop_list *list = data;
+
+	while (list->count) {
+		const struct drop *drop = &list->drops[--list->count];
+
+		free(drop->service);
+		free(drop->reason);
+		free(drop->meaning);
+	}
+}
+
+static void print_drop(const struct drop *drop)
+{
+	/* Programs want every reason, people those that happened. */
+	if (!drop->count && print_is_text())
+		return;
 	print_open();
-	print_string("reason", nl_string(attrs[SHUNT_A_DROP_REASON]));
-	print_number("count", nl_number(attrs[SHUNT_A_DROP_COUNT]));
-	print_string("meaning", nl_string(attrs[SHUNT_A_DROP_MEANING]));
+	if (*drop->service)
+		print_string("service", drop->service);
+	else
+		print_missing("service", "-");
+	print_string("reason", drop->reason);
+	print_number("count", drop->count);
+	print_string("meaning", drop->meaning);
 	print_close();
 }
 
+/* The rows of a listing that is torn would not add up. */
 void drops_show(struct request *req)
 {
-	static const char *const headings[] = { "REASON", "COUNT", "MEANING" };
+	static const char *const headings[] = {
+		"SERVICE", "REASON", "COUNT", "MEANING",
+	};
+	struct drop_list list = {};
 
+	nl_dump_whole(req, read_drop, reset_drops, &list);
 	print_list(headings, ARRAY_SIZE(headings), ROWS_ALL);
-	nl_dump(req, print_drop, NULL);
+	for (size_t i = 0; i < list.count; i++)
+		print_drop(&list.drops[i]);
 	print_end();
+	reset_drops(&list);
+	free(list.drops);
 }
 
 static void print_status(const struct nlmsghdr *nlh, void *data)
@@ -42,7 +111,8 @@ static void print_status(const struct nlmsghdr *nlh, void *data)
 	print_number("connections",
 		     nl_number(attrs[SHUNT_A_STATUS_CONNECTIONS]));
 	print_number("buckets", nl_number(attrs[SHUNT_A_STATUS_BUCKETS]));
-	print_flag("hooked", nl_number(attrs[SHUNT_A_STATUS_HOOKED]));
+	print_flag("hooked", &answer_names,
+		   nl_number(attrs[SHUNT_A_STATUS_HOOKED]));
 	print_words("schedulers",
 		    nl_string(attrs[SHUNT_A_STATUS_SCHEDULERS]));
 	print_close();

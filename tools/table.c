@@ -34,9 +34,10 @@ void table_begin(const char *const *headings, size_t count, size_t window)
 	column_count = count;
 	rows_wanted = window ? window : SIZE_MAX / count;
 	headings_due = headings[0];
-	for (size_t i = 0; i < count && headings_due; i++) {
-		columns[i].heading = headings[i];
-		columns[i].width = strlen(headings[i]);
+	for (size_t i = 0; i < count; i++) {
+		columns[i] = (struct column){ .heading = headings[i] };
+		if (headings_due)
+			columns[i].width = strlen(headings[i]);
 	}
 }
 
@@ -113,4 +114,5 @@ void table_end(void)
 	write_rows();
 	free(cells);
 	cells = NULL;
+	cells_size = 0;
 }
