@@ -21,7 +21,8 @@
 struct ip_part {
 	unsigned int l4;
 	u8 protocol;
-	bool fragment;	/* one of several */
+	bool fragment;	/* one of several ... */
+	bool later;	/* ... and not the first, so that it has no ports */
 };
 
 static bool parse_ipv4(const struct sk_buff *skb, unsigned int at,
@@ -39,6 +40,7 @@ static bool parse_ipv4(const struct sk_buff *skb, unsigned int at,
 	part->l4 = at + ip->ihl * 4;
 	part->protocol = ip->protocol;
 	part->fragment = ip_is_fragment(ip);
+	part->later = ip->frag_off & htons(IP_OFFSET);
 	return true;
 }
 
@@ -71,6 +73,7 @@ static bool parse_ipv6(const struct sk_buff *skb, unsigned int at,
 
 	part->l4 = l4;
 	part->fragment = frag & htons(IP6_OFFSET | IP6_MF);
+	part->later = frag & htons(IP6_OFFSET);
 	return l4 == at + sizeof(*ip) || !routed_on(skb, at);
 }
 
@@ -129,7 +132,7 @@ static enum shunt_parsed parse_error(struct shunt_packet *pkt, u8 family)
 		return SHUNT_PARSED_OTHER;
 
 	pkt->inner = pkt->l4 + sizeof(struct icmphdr);
-	if (!parse_ip(pkt->skb, pkt->inner, tuple, &part) || part.fragment)
+	if (!parse_ip(pkt->skb, pkt->inner, tuple, &part) || part.later)
 		return SHUNT_PARSED_OTHER;
 	if (part.protocol != IPPROTO_TCP && part.protocol != IPPROTO_UDP)
 		return SHUNT_PARSED_OTHER;
