@@ -161,12 +161,15 @@ static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct sh
 	const struct shunt_server *server = conn->server;
 	bool tcp = pkt->tuple.protocol == IPPROTO_TCP;
 
+	/* What the server still says is not lost; the client's next packet decides. */
+	if (dir == SHUNT_DIR_SERVER)
+		return FATE_GO_ON;
 	/* A SYN again, or any datagram, has nothing to lose with another server. */
-	if (dir == SHUNT_DIR_CLIENT && tcp && shunt_tcp_begins(pkt->tcp_flags) &&
+	if (tcp && shunt_tcp_begins(pkt->tcp_flags) &&
 	    READ_ONCE(conn->state) == SHUNT_CONN_STATE_SYN)
 		return FATE_ANEW;
 	if (!READ_ONCE(server->removed))
-		return dir == SHUNT_DIR_CLIENT && !tcp ? FATE_ANEW : FATE_GO_ON;
+		return tcp ? FATE_GO_ON : FATE_ANEW;
 	/* Ends the connection by itself, and must not be answered. */
 	if (pkt->tcp_flags & SHUNT_TCP_RST)
 		return FATE_GO_ON;
@@ -174,8 +177,7 @@ static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct sh
 	case SHUNT_ON_REMOVE_RESET:
 		return FATE_RESET;
 	case SHUNT_ON_REMOVE_REHASH:
-		/* What the server still says is not lost meanwhile. */
-		return dir == SHUNT_DIR_CLIENT ? FATE_ANEW : FATE_GO_ON;
+		return FATE_ANEW;
 	default:
 		return FATE_GO_ON;
 	}

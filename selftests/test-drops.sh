@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each reason for which a packet is not forwarded: it is listed with what the
 # source says it means; it can be made to happen, is then counted as often as
-# it happened, with nothing else counted, and the sender gets the answer that
-# is due, an RST, an ICMP error or nothing. IPv4 and IPv6, DSR and NAT.
+# it happened, for the service it happened to, with nothing else counted, and
+# the sender gets the answer that is due, an RST, an ICMP error or nothing. IPv4
+# and IPv6, DSR and NAT. What a service had counted outlives it.
 #
 #    The network of net.sh. The director holds the VIP to be nowhere, so that
 #    what shunt lets pass ends there; nothing limits the rate of ICMP errors.
+# debug: yes
+# debug-options: --timeout 1200
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -58,6 +61,19 @@ def tcp(family, sport, dport, flags, seq=1000, ack=0, data=b"", doff=5, **more):
     bits = sum(1 << FLAGS.index(flag) for flag in flags)
     return family, ip(family, 6, struct.pack("!HHLLBBHHH", sport, dport, seq, ack, doff << 4,
                                              bits, 512, 0, 0) + data, 16, **more)
+
+# Fragments of a datagram, each (offset, size) and whether more follow.
+def pieces(family, sport, dport, *cuts):
+    whole = udp(family, sport, dport, 65000)[1]
+    header = 20 if family == 4 else 40
+    for offset, size, more in cuts:
+        payload = whole[header + offset:][:size].ljust(size, b"\0")
+        if family == 4:
+            yield 4, struct.pack("!BBHHHBBH", 0x45, 0, 20 + size, sport + dport,
+                                 more << 13 | offset // 8, 64, 17, 0) + whole[12:20] + payload
+        else:
+            yield 6, struct.pack("!LHBB", 6 << 28, 8 + size, 44, 64) + whole[8:40] + \
+                struct.pack("!BBHL", 17, 0, offset | more, sport + dport) + payload
 
 # size is that of the whole packet.
 def udp(family, sport, dport, size=60, **more):
@@ -173,20 +189,10 @@ for line in sys.stdin:
         print("exception:", e, flush=True)
 END
 
-# counts: what each reason has been counted so far.
-counts() {
-	shunt -j drops | jq -c 'map({(.reason): .count}) | add'
-}
-
-# counted DESCRIPTION [REASON=N]: so much was counted since the last look.
-counted() {
-	local now
-
-	now=$(counts)
-	is "$1: counted" "$(jq -rn --argjson was "$was" --argjson now "$now" '
-		$now | to_entries | map(.value -= $was[.key] | select(.value != 0) |
-		"\(.key)=\(.value)") | join(" ")')" "${2-}"
-	was=$now
+# The counts of the library's "counted", each service's apart: SERVICE/REASON.
+# shellcheck disable=SC2317 # called by the library
+drop_counts() {
+	shunt -j drops | jq -c 'map({("\(.service)/\(.reason)"): .count}) | add'
 }
 
 # said DESCRIPTION ANSWER PYTHON: what the sender of that gets back.
@@ -230,72 +236,118 @@ listing() {
 	local source=$SHUNT_TOP/kmod/stats said
 
 	said=$(shunt -j drops)
+	all_reasons=$(jq -r '.[].reason' <<<"$said")
 	is "the reasons are those of the source, in its order" \
-		"$(jq -r '.[].reason' <<<"$said")" \
+		"$all_reasons" \
 		"$(sed -n 's/^\tSHUNT_DROP_\([A-Z_]*\),.*/\1/p' "$source.h" | tr 'A-Z_' 'a-z-')"
 	is "with names and meanings" \
 		"$(jq -r '.[] | "\(.reason)\n\(.meaning)"' <<<"$said" | sort)" \
 		"$(sed -n '/^} reasons/,/^};/s/^\t\t"\(.*\)",\{0,1\}$/\1/p' "$source.c" | sort)"
-	is "none has been counted" "$(jq -c 'map(.count) | unique' <<<"$said")" "[0]"
-	is "each has three keys" "$(jq -c 'map(keys) | unique' <<<"$said")" \
-		'[["count","meaning","reason"]]'
+	is "none has been counted, for no service" \
+		"$(jq -c 'map([.service, .count]) | unique' <<<"$said")" '[["",0]]'
+	is "each has four keys" "$(jq -c 'map(keys) | unique' <<<"$said")" \
+		'[["count","meaning","reason","service"]]'
 }
 
-# The table says the same as JSON.
+# The table says what has been counted, as JSON says it.
 table() {
 	is "the table says the same" \
 		"$(shunt drops | awk 'NR > 1 { $1 = $1; print }')" \
-		"$(shunt -j drops | jq -r '.[] | "\(.reason) \(.count) \(.meaning)"')"
+		"$(shunt -j drops | jq -r '.[] | select(.count > 0) |
+			"\(if .service == "" then "-" else .service end) \(.reason) \(.count) \(.meaning)"')"
+}
+
+# by_reason: the sums over all services, as JSON.
+by_reason() {
+	shunt -j drops | jq -c 'group_by(.reason) | map({(.[0].reason): map(.count) | add}) | add'
+}
+
+# The rows are disjoint, and a service's count is not lost with it.
+sums() {
+	local sums rows
+
+	sums=$(by_reason)
+	rows=$(shunt -j drops)
+	is "one row for each reason of a service" \
+		"$(jq 'length - (unique_by([.service, .reason]) | length)' <<<"$rows")" 0
+	is "those of a service say what has happened only" \
+		"$(jq -c 'map(select(.service != "" and .count == 0))' <<<"$rows")" "[]"
+	is "all reasons are listed for no service, first" \
+		"$(jq -r --argjson count "$(wc -l <<<"$all_reasons")" '.[:$count][] |
+			select(.service == "") | .reason' <<<"$rows")" "$all_reasons"
+	is "and none of them twice" "$(jq '[.[] | select(.service == "")] | length' <<<"$rows")" \
+		"$(wc -l <<<"$all_reasons")"
+	is "services of both families have counted" \
+		"$(jq -r '[.[].service | select(startswith("twin-dns"))] | unique | join(" ")' <<<"$rows")" \
+		"twin-dns4 twin-dns6"
+	shunt service del twin-dns4
+	is "a service goes, the sums stay" "$(by_reason)" "$sums"
+	is "its count is nobody's now" \
+		"$(shunt -j drops | jq -c 'map(select(.reason == "tuple-in-use")) |
+			map({(.service): .count}) | add | [."", ."twin-dns4"]')" "[2,null]"
+	shunt service del twin-dns6
+	is "another goes, the sums stay" "$(by_reason)" "$sums"
+	counted_before=$(drop_counts)
 }
 
 no_server() {
 	add "none-tcp$1" tcp "${vip[$1]}" 81 dsr
 	add "none-udp$1" udp "${vip[$1]}" 82 nat
-	odd "no server, TCP, IPv$1" "${vip[$1]} RA 81>3000 seq 0 ack 1001" no-server=1 \
+	odd "no server, TCP, IPv$1" "${vip[$1]} RA 81>3000 seq 0 ack 1001" "none-tcp$1/no-server=1" \
 		"odd(tcp($1, 3000, 81, 'S'))"
 	is "a program is refused" "$(requests 3 "http://${host[$1]}:81/")" "error-7=3"
-	counted "at its first SYN, IPv$1" no-server=3
+	counted "at its first SYN, IPv$1" "none-tcp$1/no-server=3"
 	is "and over UDP" "$(datagrams 3 "${vip[$1]}" 82)" "ECONNREFUSED=3"
-	counted "each time, IPv$1" no-server=3
+	counted "each time, IPv$1" "none-udp$1/no-server=3"
 }
 
 no_connection() {
-	local port
+	local port counts
 
 	for port in 80 8080; do
+		[[ $port == 80 ]] && counts=web$1 || counts=nat-web$1
+		counts+=/no-connection=1
 		odd "no connection, ACK, IPv$1, port $port" \
-			"${vip[$1]} R $port>3001 seq 77777 ack 0" no-connection=1 \
+			"${vip[$1]} R $port>3001 seq 77777 ack 0" "$counts" \
 			"odd(tcp($1, 3001, $port, 'A', seq=5, ack=77777))"
 		odd "no connection, SYN and ACK, IPv$1, port $port" \
-			"${vip[$1]} R $port>3001 seq 77778 ack 0" no-connection=1 \
+			"${vip[$1]} R $port>3001 seq 77778 ack 0" "$counts" \
 			"odd(tcp($1, 3001, $port, 'SA', seq=5, ack=77778))"
 		odd "no connection, FIN with data and no ACK, IPv$1, port $port" \
-			"${vip[$1]} RA $port>3001 seq 0 ack 1005" no-connection=1 \
+			"${vip[$1]} RA $port>3001 seq 0 ack 1005" "$counts" \
 			"odd(tcp($1, 3001, $port, 'F', data=b'four'))"
-		odd "no connection, RST, IPv$1, port $port" nothing no-connection=1 \
+		odd "no connection, RST, IPv$1, port $port" nothing "$counts" \
 			"odd(tcp($1, 3001, $port, 'R'))"
 	done
 }
 
-# A connection keeps its server, which is no more; another is refused.
+# A connection over TCP keeps its server, which is no more; another is refused,
+# and so is a datagram, which another server could have had.
 unreachable() {
 	local refusal=([4]=3/3 [6]=1/4) both=(4 6)
 
 	for family in "${both[@]}"; do
-		add "gone$family" udp "${vip[$family]}" 83 dsr "${d2[$family]}" 83
+		add "gone-tcp$family" tcp "${vip[$family]}" 83 dsr "${d2[$family]}" 83
+		add "gone-udp$family" udp "${vip[$family]}" 83 dsr "${d2[$family]}" 83
 		odd "a connection to a server, IPv$family" \
+			"${vip[$family]} RA 83>3002 seq 0 ack 1001, ${vip[$family]} R 83>3002 seq 77 ack 0" "" \
+			"odd(tcp($family, 3002, 83, 'S'), tcp($family, 3002, 83, 'A', seq=1001, ack=77), want=2)"
+		odd "a datagram to it, IPv$family" \
 			"${vip[$family]} icmp ${refusal[$family]} mtu 0 about ${vip[$family]} 3002>83" "" \
 			"odd(udp($family, 3002, 83), want=1)"
 	done
 	in_ns d2 ip link set eth0 down
 	for family in "${both[@]}"; do
 		in_ns director ip neigh del "${d2[$family]}" dev eth0
-		check "it is unreachable, IPv$family" wait_until 30 is_unreachable "gone$family"
-		odd "unreachable, IPv$family" nothing unreachable=2 \
-			"odd(udp($family, 3002, 83), udp($family, 3002, 83))"
-		odd "a new connection, IPv$family" \
-			"${director[$family]} icmp ${refusal[$family]} mtu 0 about ${vip[$family]} 3102>83" \
-			no-server=1 "odd(udp($family, 3102, 83))"
+		check "it is unreachable, IPv$family" wait_until 30 is_unreachable "gone-tcp$family"
+		odd "unreachable, IPv$family" nothing "gone-tcp$family/unreachable=2" \
+			"odd(*[tcp($family, 3002, 83, 'A', seq=1001, ack=77)] * 2)"
+		odd "unreachable, a new connection, IPv$family" \
+			"${vip[$family]} RA 83>3102 seq 0 ack 1001" "gone-tcp$family/no-server=1" \
+			"odd(tcp($family, 3102, 83, 'S'))"
+		odd "unreachable, a datagram, IPv$family" \
+			"${director[$family]} icmp ${refusal[$family]} mtu 0 about ${vip[$family]} 3002>83" \
+			"gone-udp$family/no-server=1" "odd(udp($family, 3002, 83))"
 	done
 }
 
@@ -309,61 +361,72 @@ no_route() {
 	[[ $1 == 4 ]] || far=2001:db8:99::9
 	in_ns director ip route add unreachable "$far"
 	add "far$1" udp "${vip[$1]}" 84 nat "$far" 53
-	odd "no route to the server, IPv$1" nothing no-route=2 \
+	odd "no route to the server, IPv$1" nothing "far$1/no-route=2" \
 		"odd(udp($1, 3003, 84), udp($1, 3003, 84))"
 	in_ns director ip route add unreachable "${client[$1]}"
 	is "no route to the client, IPv$1" "$(datagrams 2 "${vip[$1]}" 5353 -w 300)" "timeout=2"
 	in_ns director ip route del unreachable "${client[$1]}"
-	counted "no route to the client, IPv$1" no-route=2
+	counted "no route to the client, IPv$1" "nat-dns$1/no-route=2"
 }
 
 tuple_in_use() {
 	add "twin-dns$1" udp "${vip[$1]}" 5354 nat "${n1[$1]}" 53
 	add "twin-web$1" tcp "${vip[$1]}" 8081 nat "${n1[$1]}" 80
 	said "a connection over UDP, IPv$1" n1 "ask($1, UDP, 301$1, 5353)"
-	odd "another service, same server and port, UDP, IPv$1" nothing tuple-in-use=2 \
+	odd "another service, same server and port, UDP, IPv$1" nothing "twin-dns$1/tuple-in-use=2" \
 		"odd(udp($1, 301$1, 5354), udp($1, 301$1, 5354))"
 	said "the first goes on, IPv$1" n1 "ask($1, UDP, 301$1, 5353)"
 	said "a connection over TCP, IPv$1" n1 "ask($1, TCP, 302$1, 8080)"
-	odd "another service, same server and port, TCP, IPv$1" nothing tuple-in-use=2 \
+	odd "another service, same server and port, TCP, IPv$1" nothing "twin-web$1/tuple-in-use=2" \
 		"odd(tcp($1, 302$1, 8081, 'S'), tcp($1, 302$1, 8081, 'S'))"
 	said "the first goes on too, IPv$1" n1 "ask($1, TCP, 302$1, 8080)"
 	counted "going on, IPv$1"
 }
 
-# Only the first fragment says what the packet is.
+# Fragments that nobody could put together, of a datagram to a VIP: it cannot be
+# told to which service.
 fragment() {
 	local port size=([4]=1470 [6]=1450)
 
 	for port in 53 5353; do
-		is "fragments to port $port are not answered, IPv$1" \
-			"$(datagrams 2 "${vip[$1]}" $port -s 3000 -w 300)" "timeout=2"
-		counted "fragments to port $port, IPv$1" fragment=2
+		like "fragments that fit to port $port are answered, IPv$1" \
+			"$(datagrams 2 "${vip[$1]}" $port -s 3000)" "^[dn]1=2$"
+		# The server's name in front makes the answer too large for one packet.
+		like "fragments of an answer from port $port arrive, IPv$1" \
+			"$(datagrams 2 "${vip[$1]}" $port -s "${size[$1]}")" "^[dn]1=2$"
+		counted "fragments that fit, port $port, IPv$1"
+		odd "fragments that overlap, port $port, IPv$1" nothing "/fragment=1" \
+			"odd(*pieces($1, 300$1, $port, (0, 64, 1), (32, 64, 1)))"
+		odd "fragments with two ends, port $port, IPv$1" nothing "/fragment=1" \
+			"odd(*pieces($1, 320$1, $port, (64, 64, 0), (128, 64, 0)))"
+		# IPv4 finds that out when all have come.
+		[[ $1 == 4 ]] ||
+			odd "a fragment beyond the largest datagram, port $port, IPv$1" nothing \
+				"/fragment=1" "odd(*pieces($1, 310$1, $port, (65528, 64, 1)))"
 	done
-	# The server's name in front makes the answer too large for one packet.
-	is "fragments of an answer do not arrive, IPv$1" \
-		"$(datagrams 2 "${vip[$1]}" 5353 -s "${size[$1]}" -w 300)" "timeout=2"
-	counted "fragments of an answer, IPv$1" fragment=2
 }
 
 malformed() {
-	local dsr nat
+	local dsr nat name
 
 	for dsr in "udp($1, 3006, 53, cut=7)" "tcp($1, 3006, 80, 'S', doff=4)" \
 		"tcp($1, 3006, 80, 'S', cut=19)"; do
 		nat=${dsr/ 53,/ 5353,}
 		nat=${nat/ 80,/ 8080,}
-		odd "malformed, DSR and NAT, $dsr" nothing malformed=2 "odd($dsr, $nat)"
+		[[ $dsr == udp* ]] && name=dns$1 || name=web$1
+		odd "malformed, DSR and NAT, $dsr" nothing \
+			"$name/malformed=1 nat-$name/malformed=1" "odd($dsr, $nat)"
 	done
 	odd "too short for its ports is nobody's, IPv$1" nothing "" "odd(udp($1, 3006, 53, cut=3))"
 }
 
 ttl() {
-	local port
+	local port name
 
 	for port in 53 5353; do
+		[[ $port == 53 ]] && name=dns$1 || name=nat-dns$1
 		odd "TTL, port $port, IPv$1" \
-			"${director[$1]} icmp ${expired[$1]} mtu 0 about ${vip[$1]} 3007>$port" ttl=1 \
+			"${director[$1]} icmp ${expired[$1]} mtu 0 about ${vip[$1]} 3007>$port" "$name/ttl=1" \
 			"odd(udp($1, 3007, $port, ttl=2))"
 		odd "one more is enough, port $port, IPv$1" "${vip[$1]} udp $port>3007" "" \
 			"odd(udp($1, 3007, $port, ttl=3), want=1)"
@@ -372,30 +435,31 @@ ttl() {
 
 # 1397 bytes are answered with 1400.
 mtu() {
-	local port
+	local port name
 
 	for port in 53 5353; do
+		[[ $port == 53 ]] && name=dns$1 || name=nat-dns$1
 		odd "MTU, it fits, port $port, IPv$1" "${vip[$1]} udp $port>3008" "" \
 			"odd(udp($1, 3008, $port, $((MTU - 3))), want=1)"
 		odd "MTU, port $port, IPv$1" \
-			"${director[$1]} icmp ${too_big[$1]} mtu $MTU about ${vip[$1]} 3008>$port" mtu=1 \
+			"${vip[$1]} icmp ${too_big[$1]} mtu $MTU about ${vip[$1]} 3008>$port" "$name/mtu=1" \
 			"odd(udp($1, 3008, $port, $((MTU + 1))))"
-		[[ $1 == 6 ]] ||
-			odd "MTU, without DF, port $port" nothing mtu=1 \
-				"odd(udp($1, 3008, $port, $((MTU + 1)), df=False))"
 	done
+	[[ $1 == 6 ]] ||
+		odd "MTU, without DF" "${vip[$1]} udp 53>3008" "" \
+			"odd(udp($1, 3008, 53, $((MTU + 1)), df=False), want=1)"
 }
 
 source_is_vip() {
 	local lo=32
 
 	[[ $1 == 4 ]] || lo=128
-	odd "from the VIP, IPv$1" nothing source-is-vip=1 "odd(udp($1, 3009, 53, src=VIP[$1]))"
+	odd "from the VIP, IPv$1" nothing "dns$1/source-is-vip=1" "odd(udp($1, 3009, 53, src=VIP[$1]))"
 	in_ns director ip addr add "${vip[$1]}/$lo" dev lo
 	is "from the director with the VIP, IPv$1" \
 		"$(FROM=director datagrams 2 "${vip[$1]}" 53)" "EPERM=2"
 	in_ns director ip addr del "${vip[$1]}/$lo" dev lo
-	counted "from the director with the VIP, IPv$1" source-is-vip=2
+	counted "from the director with the VIP, IPv$1" "dns$1/source-is-vip=2"
 }
 
 not_sent() {
@@ -407,13 +471,50 @@ not_sent() {
 		}
 	}
 	END
-	odd "a rule at postrouting, NAT, IPv$1" nothing not-sent=2 \
+	odd "a rule at postrouting, NAT, IPv$1" nothing "nat-dns$1/not-sent=2" \
 		"odd(udp($1, 3010, 5353), udp($1, 3010, 5353))"
 	in_ns director nft delete table inet wall
 	in_ns director tc qdisc add dev eth0 root pfifo limit 0
 	is "a full queue, DSR, IPv$1" "$(datagrams 2 "${vip[$1]}" 53 -w 300)" "timeout=2"
 	in_ns director tc qdisc del dev eth0 root
-	counted "a full queue, DSR, IPv$1" not-sent=2
+	counted "a full queue, DSR, IPv$1" "dns$1/not-sent=2"
+}
+
+# On-remove is reset.
+server_removed() {
+	local refusal=([4]=3/3 [6]=1/4) name
+
+	for name in gone-tcp$1 gone-udp$1; do
+		shunt service set "$name" on-remove reset
+		shunt server del "$name" "${d2[$1]}"
+	done
+	odd "its server was removed, TCP, IPv$1" "${vip[$1]} R 83>3002 seq 77 ack 0" \
+		"gone-tcp$1/server-removed=1" "odd(tcp($1, 3002, 83, 'A', seq=1001, ack=77))"
+	odd "then it is no connection, TCP, IPv$1" "${vip[$1]} R 83>3002 seq 77 ack 0" \
+		"gone-tcp$1/no-connection=1" "odd(tcp($1, 3002, 83, 'A', seq=1001, ack=77))"
+	odd "its server was removed, UDP, IPv$1" \
+		"${director[$1]} icmp ${refusal[$1]} mtu 0 about ${vip[$1]} 3002>83" \
+		"gone-udp$1/server-removed=1" "odd(udp($1, 3002, 83))"
+}
+
+# The debug kernel can refuse memory to the cache of the connections, and to it
+# alone.
+no_memory() {
+	local fail=/sys/kernel/debug/failslab cache=/sys/kernel/slab/shunt_conn/failslab
+
+	if [[ $SHUNT_KERNEL != debug ]]; then
+		skip "no-memory" "this kernel cannot be told to fail an allocation"
+		return
+	fi
+	echo 1 >"$cache"
+	echo Y >$fail/cache-filter
+	echo N >$fail/ignore-gfp-wait
+	echo 0 >$fail/verbose
+	echo -1 >$fail/times
+	echo 100 >$fail/probability
+	odd "no memory for a connection" nothing "web4/no-memory=1 nat-dns4/no-memory=1" \
+		"odd(tcp(4, 3011, 80, 'S'), udp(4, 3011, 5353))"
+	echo 0 >$fail/probability
 }
 
 # After all that the services serve, and that counts nothing.
@@ -435,11 +536,12 @@ coproc ODD { in_ns client /usr/bin/python3 -IS "$WORK/odd.py" 2>&1; }
 read -r -t 120 ready <&"${ODD[0]}"
 is "the sender of odd packets" "$ready" ready
 listing
-was=$(counts)
+counted_before=$(drop_counts)
 both services
 both no_server
 both no_connection
 unreachable
+both server_removed
 both no_route
 both tuple_in_use
 both fragment
@@ -452,10 +554,11 @@ in_ns director ip link set eth0 mtu 1500
 in_ns director ip link set eth1 mtu 1500
 both source_is_vip
 both not_sent
+no_memory
 skip "lro" "only a driver with LRO makes such packets, and no virtual device has it"
-skip "no-memory" "these kernels cannot be told to fail an allocation"
 both still
 counted "serving"
 table
+sums
 is "another namespace has counts of its own" \
 	"$(in_ns router "$SHUNT" -j drops | jq -c 'map(.count) | unique')" "[0]"
