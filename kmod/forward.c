@@ -41,7 +41,8 @@ static enum shunt_verdict refused(struct shunt_packet *pkt, const struct shunt_s
 									     SHUNT_REJECT;
 	case SHUNT_DROP_NO_CONNECTION:
 	case SHUNT_DROP_SERVER_REMOVED:
-		return SHUNT_REJECT;
+		/* A reset is never answered, and must not use up an answer. */
+		return pkt->tcp_flags & SHUNT_TCP_RST ? SHUNT_DROP : SHUNT_REJECT;
 	default:
 		return pkt->skb ? SHUNT_DROP : SHUNT_TAKEN;
 	}

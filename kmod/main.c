@@ -75,12 +75,12 @@ static int __init shunt_init(void)
 {
 	int err;
 
-	err = shunt_selftest();
-	if (err)
-		return err;
 	err = shunt_conn_init();
 	if (err)
 		return err;
+	err = shunt_selftest();
+	if (err)
+		goto err_conn;
 	err = register_pernet_subsys(&net_ops);
 	if (err)
 		goto err_conn;

@@ -9,8 +9,6 @@
 
 #include "../selftest.h"
 
-struct sk_buff_head *shunt_selftest_capture;
-
 enum {
 	NAT_ROUNDS = 20000,
 	NAT_PAYLOAD = 11,
