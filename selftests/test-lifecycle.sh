@@ -14,12 +14,18 @@
 . "$(dirname "$0")/lib.sh"
 
 readonly QUIET=198.51.100.9
+# The debug kernel is ten times as slow, and sees more in a tenth of the rounds.
+if [[ ${SHUNT_KERNEL-} == debug ]]; then
+	readonly LOADS=10 NAMESPACES=20 CHANGES=10
+else
+	readonly LOADS=97 NAMESPACES=100 CHANGES=100
+fi
 declare -A host=([ipv4]=$VIP4 [ipv6]="[$VIP6]") vip=([ipv4]=$VIP4 [ipv6]=$VIP6)
 declare -A port=([dsr-tcp]=80 [nat-tcp]=8080 [dsr-udp]=53 [nat-udp]=5353)
 
 # Requests faster than the command line makes them, and listings half read.
 cat >"$WORK/nl.py" <<'END'
-import ctypes, itertools, random, socket, struct, sys, time
+import ctypes, itertools, random, socket, struct, subprocess, sys, time
 
 SERVICE_ADD, SERVICE_SET, SERVICE_DEL, SERVICE_GET = 1, 2, 3, 4
 SERVER_ADD, SERVER_SET, SERVER_DEL, SERVER_GET, CONN_GET = 5, 6, 7, 8, 9
@@ -106,13 +112,33 @@ def fill(count):
         must(nl.add_service("fill%d" % i, UDP, VIP[4], 20000 + i, NAT))
         must(nl.add_server("fill%d" % i, "10.1.0.21", 53))
 
-# So many namespaces, one after the other, each configured and left.
+# A request and its answer, by NAT within the namespace.
+def use():
+    subprocess.run(["ip", "-b", "-"], check=True, text=True,
+                   input="link set lo up\naddr add 10.9.0.1/32 dev lo\n"
+                         "route add default dev lo\n")
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("10.9.0.1", 53))
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for one in (server, client):
+        one.settimeout(10)
+    client.connect((VIP[4], 53))
+    client.send(b"ping")
+    ping, peer = server.recvfrom(16)
+    server.sendto(b"pong", peer)
+    if client.recv(16) != b"pong":
+        sys.exit("no answer")
+
+# So many namespaces, one after the other, each configured, used and left.
 def churn(rounds, servers):
     libc = ctypes.CDLL(None)
     for i in range(int(rounds)):
         if libc.unshare(CLONE_NEWNET):
             sys.exit("unshare")
         nl = Family()
+        must(nl.add_service("used", UDP, VIP[4], 53, NAT))
+        must(nl.add_server("used", "10.9.0.1", 53))
+        use()
         must(nl.add_service("four", TCP, VIP[4], 80, NAT))
         must(nl.add_service("six", UDP, VIP[6], 53, NAT))
         for n in range(1, int(servers) + 1):
@@ -129,7 +155,14 @@ def edit(seconds, seed):
         name = pick.choice(list(SERVICES))
         protocol, address, number, mode, servers, inside = SERVICES[name]
         key = text(1, name), addr(2, pick.choice(servers)), port(3, inside)
+        setting = pick.choice((word(9, pick.randrange(2)) if protocol == TCP else b"",
+                               word(10, pick.randrange(3)), word(11, pick.randrange(2)),
+                               word(12, pick.randrange(2)) if protocol == TCP else b"",
+                               attr(0x8008, word(pick.choice((1, 2, 3, 4) if protocol == TCP
+                                                             else (5, 6)),
+                                                 pick.randrange(1, 9)))))
         err = pick.choice((
+            lambda: nl.ask(SERVICE_SET, text(1, name), setting),
             lambda: nl.ask(SERVICE_SET, text(1, name), text(5, pick.choice(("rr", "wrr", "wlc")))),
             lambda: nl.ask(SERVICE_SET, text(1, name), word(6, pick.choice((DSR, NAT)))),
             lambda: nl.ask(SERVER_SET, *key, word(5, pick.choice((0, 1, 2, 65535)))),
@@ -361,8 +394,27 @@ for round in 1 2 3; do
 	unload "rmmod $round"
 	insmod_shunt
 done
-clients_down
 rmmod shunt
+
+# Loaded, packets forwarded, and gone again, whatever is under way.
+load_and_unload() {
+	local round SHUNT_KO=${SHUNT_KO%/shunt.ko}-plain/shunt.ko
+
+	for ((round = 0; round < $1; round++)); do
+		insmod_shunt
+		shunt service add one udp $VIP4:53
+		shunt server add one 10.0.0.11
+		wait_until 20 busy || return
+		rmmod shunt || return
+	done
+}
+
+busy() {
+	shunt -j service show | jq -e '.[0].packets > 0'
+}
+
+check "$LOADS times more" load_and_unload "$LOADS"
+clients_down
 # Hundreds at least came and went in each round.
 check "all connections are freed" wait_until 10 at_most $((before + 50)) connections_left
 
@@ -449,11 +501,11 @@ unload "after listings"
 note "many namespaces"
 insmod_shunt
 # The like of it first: per-CPU pages that were once in use are kept for the next.
-nl churn 40 32
+nl churn "$NAMESPACES" 32
 wait_until 60 namespaces_left "$namespaces" || :
 before=$(kernel_memory)
 percpu=$(percpu_memory)
-check "40 namespaces, each with 2 services and 64 servers" nl churn 40 32
+check "$NAMESPACES namespaces, each with 3 services and 65 servers" nl churn "$NAMESPACES" 32
 check "are really gone" wait_until 60 namespaces_left "$namespaces"
 # A table of each would be 10 MiB, the servers one, their counters a quarter.
 check "their memory comes back" wait_until 60 at_most $((before + 1024)) kernel_memory
@@ -482,6 +534,26 @@ for device in eth0 eth1; do
 	fi
 	director_net
 done
+
+# Neighbours and routes come and go, by turns.
+changes() {
+	local i
+
+	for ((i = 0; i < CHANGES; i++)); do
+		echo "neigh del 10.0.0.$((11 + i % 3)) dev eth0"
+		echo "neigh replace 10.0.0.$((11 + i % 3)) dev eth0 lladdr 02:00:00:00:00:01"
+		echo "neigh del 10.0.0.$((11 + i % 3)) dev eth0"
+		echo "neigh flush dev eth1"
+		echo "route add 10.0.0.8/29 via 10.1.0.22"
+		echo "route del 10.0.0.8/29"
+		echo "route replace blackhole 10.1.0.21"
+		echo "route del 10.1.0.21"
+		echo "addr del 10.1.0.1/24 dev eth1"
+		echo "addr add 10.1.0.1/24 dev eth1"
+	done | in_ns director ip -force -b -
+}
+
+changes >"$WORK/changes" 2>&1 || note "changes that came too late: $(grep -c RTNETLINK "$WORK/changes")"
 was=$(passed)
 # Each server is found again without being configured again.
 check "both are back: packets of all services pass" wait_until 60 flowing "$was"
