@@ -62,7 +62,7 @@ deps-if-missing:
 	@selftests/deps --check || selftests/deps
 
 # What the tests use besides, built here because the VM has this root.
-build/udp: selftests/udp.c
+build/udp build/failnth: build/%: selftests/%.c
 	mkdir -p build
 	$(CC) -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -o $@ $<
 
@@ -80,6 +80,9 @@ shell: vm-ready
 
 check: deps-if-missing
 	@selftests/check --kernel $(or $(KERNEL),all) $(if $(JOBS),-j $(JOBS)) $(TESTS)
+
+check-all: deps-if-missing
+	@selftests/check --all --kernel $(or $(KERNEL),all) $(if $(JOBS),-j $(JOBS)) $(TESTS)
 
 lint: deps-if-missing
 	@selftests/lint
@@ -109,12 +112,14 @@ help:
 	@echo 'make dkms-install     hand the module to DKMS, for this and every later kernel'
 	@echo 'make dkms-remove      undo that'
 	@echo 'make demo             see it at work, in a virtual machine; KERNEL=6.1|6.12'
-	@echo 'make shell            a prompt in such a machine; KERNEL=6.1|6.12'
-	@echo 'make check            run every test; KERNEL=6.1|6.12|all, JOBS=how many at a'
-	@echo '                      time, TESTS="test-x host-y" for some of them'
+	@echo 'make shell            a prompt in such a machine; KERNEL=6.1|6.12|debug'
+	@echo 'make check            run every test on 6.1 and 6.12; KERNEL=6.1|6.12, or debug'
+	@echo '                      for those chosen for the debug kernel, JOBS=how many at'
+	@echo '                      a time, TESTS="test-x host-y" for some of them'
+	@echo 'make check-all        run every test on every kernel, the debug kernel too'
 	@echo 'make lint             check the style of everything'
 	@echo 'make deps             install what demo, check and lint need (Debian)'
 	@echo 'make clean            remove what was built'
 
 .PHONY: all modules tools install install-tools uninstall dkms-install dkms-remove \
-	deps deps-if-missing vm-ready demo shell check lint clean clean-modules help
+	deps deps-if-missing vm-ready demo shell check check-all lint clean clean-modules help

@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Memory runs out. The first allocation that a command makes in the kernel fails,
+# then in the next run the second, and so on until there is none left to fail; the
+# same with loading the module and with a new network namespace. Each time the
+# command has failed with one sentence and changed nothing, or has done all that
+# it is for; in particular no listing is short. That nothing leaks is found by
+# kmemleak when all is over.
+#
+#    The network of net.sh. What makes its own records of each allocation, which
+#    is kmemleak, does not count.
+# debug: only
+# debug-options: --timeout 900
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# failnth's status when no allocation was left to fail.
+readonly PAST_THE_LAST=99
+# More than any command makes: a bug's guard, not a bound.
+readonly MANY=500
+readonly faults=/sys/kernel/debug
+
+# span SYMBOL [SYMBOL]: the addresses of functions of the kernel from one to the
+# other, or of one, as "START END". /proc/kallsyms is slow to read.
+span() {
+	awk -v first="$1" -v last="${2-$1}" '
+		found && $1 != at { print start, "0x" $1; exit }
+		$3 == first { start = "0x" $1 }
+		$3 == last { found = 1; at = $1 }' "/lib/modules/$(uname -r)/System.map"
+}
+
+# only START END: count allocations made from there only.
+only() {
+	local kind
+
+	for kind in failslab fail_page_alloc; do
+		echo "$1" >"$faults/$kind/require-start"
+		echo "$2" >"$faults/$kind/require-end"
+	done
+}
+
+# Whatever the allocation, it may fail, and nothing is said of it.
+prepare() {
+	local kind start end
+
+	read -r start end < <(span kmemleak_alloc kmemleak_vmalloc)
+	for kind in failslab fail_page_alloc; do
+		echo 0 >"$faults/$kind/verbose"
+		echo N >"$faults/$kind/ignore-gfp-wait"
+		echo "$start" >"$faults/$kind/reject-start"
+		echo "$end" >"$faults/$kind/reject-end"
+	done
+	echo 0 >"$faults/fail_page_alloc/min-order"
+}
+
+# failing N COMMAND...: its status, output and error are in $status, $WORK/output
+# and $error.
+failing() {
+	status=0
+	error=$("$SHUNT_TOP/build/failnth" "$@" 2>&1 >"$WORK/output") || status=$?
+}
+
+failing_shunt() {
+	status=0
+	error=$(in_ns director "$SHUNT_TOP/build/failnth" "$1" "$SHUNT" "${@:2}" 2>&1 \
+		>"$WORK/output") || status=$?
+}
+
+# run_out DESCRIPTION FUNCTION ARGUMENTS...: call "FUNCTION N ARGUMENTS..." with
+# N from 1 until $status is PAST_THE_LAST. It prints what was wrong, if anything.
+run_out() {
+	local description=$1 function=$2 n status=0 error
+
+	shift 2
+	: >"$WORK/wrong"
+	for ((n = 1; n <= MANY && status != PAST_THE_LAST; n++)); do
+		"$function" "$n" "$@" >>"$WORK/wrong"
+	done
+	[[ $status -eq $PAST_THE_LAST ]] ||
+		echo "still failing at allocation $MANY" >>"$WORK/wrong"
+	note "$((n - 2)) allocations: $description"
+	is "$description" "$(<"$WORK/wrong")" ""
+}
+
+state() {
+	shunt -j
+}
+
+# Does $error say in one sentence why?
+one_sentence() {
+	[[ $status -eq 1 && $error == "shunt: "*": "* && $error != *$'\n'* ]] ||
+		echo "allocation $1: status $status and '$error' from: ${*:2}"
+}
+
+# change N UNDO COMMAND...: an acknowledgment may be what could not be allocated,
+# so of a command that is not told how it ended either end is right.
+change() {
+	local n=$1 undo=$2 after
+
+	shift 2
+	failing_shunt "$n" "$@"
+	after=$(state)
+	case $status in
+	0 | "$PAST_THE_LAST") [[ $after == "$wanted" ]] ||
+		echo "allocation $n: not all is done by: $*" ;;
+	*)
+		one_sentence "$n" "$@"
+		[[ $after == "$before" || $error == *"cannot receive from the kernel"* &&
+			$after == "$wanted" ]] || echo "allocation $n: '$error', but a change by: $*"
+		;;
+	esac
+	[[ $after == "$before" ]] || "$undo"
+}
+
+# changes UNDO COMMAND...: a command that changes the configuration. UNDO is a
+# function that takes it back.
+changes() {
+	local undo=$1 before wanted
+
+	shift
+	shunt "$@"
+	wanted=$(state)
+	"$undo"
+	before=$(state)
+	run_out "shunt $*" change "$undo" "$@"
+}
+
+# show N COMMAND...: all or nothing.
+show() {
+	failing_shunt "$@"
+	case $status in
+	0 | "$PAST_THE_LAST") [[ $(seen) == "$wanted" ]] ||
+		echo "allocation $1: not all is shown by: ${*:2}" ;;
+	*) one_sentence "$@" ;;
+	esac
+}
+
+# What does not change with the time, in $WORK/output.
+seen() {
+	jq 'if type == "array" then map(del(.expires?)) else . end' "$WORK/output"
+}
+
+shows() {
+	local wanted
+
+	shunt -j "$@" >"$WORK/output"
+	wanted=$(seen)
+	run_out "shunt -j $*" show -j "$@"
+}
+
+load() {
+	failing "$1" insmod "$SHUNT_KO"
+	case $status in
+	0 | "$PAST_THE_LAST") rmmod shunt || echo "allocation $1: $(lsmod)" ;;
+	1) [[ ! -d /sys/module/shunt ]] || echo "allocation $1: '$error', but it is there" ;;
+	*) echo "allocation $1: status $status and '$error'" ;;
+	esac
+}
+
+namespace() {
+	failing "$1" unshare -n true
+	case $status in
+	0 | "$PAST_THE_LAST") ;;
+	1) [[ $error == *"Cannot allocate memory" ]] || echo "allocation $1: '$error'" ;;
+	*) echo "allocation $1: status $status and '$error'" ;;
+	esac
+}
+
+configure() {
+	shunt flush
+	shunt service add web tcp "$VIP4:80"
+	shunt server add web 10.0.0.11
+	shunt server add web 10.0.0.12 weight 3
+	shunt service add app tcp "[$VIP6]:8080" scheduler wrr mode nat
+	shunt server add app 2001:db8:b::21
+}
+
+flush() {
+	shunt flush
+}
+
+prepare
+use_plain_module
+insmod_shunt
+rmmod shunt
+read -r start end < <(span do_one_initcall)
+only "$start" "$end"
+run_out "insmod" load
+
+insmod "$SHUNT_KO"
+read -r _ size _ _ _ start _ < <(grep '^shunt ' /proc/modules)
+only "$start" "$(printf '0x%x' $((start + size)))"
+run_out "unshare -n" namespace
+only 0 0xffffffffffffffff
+
+topo_up
+servers_up d1 n1
+changes flush service add web tcp "$VIP4:80"
+configure
+dial four "$VIP4" 80
+changes configure service add new udp "$VIP4:53" scheduler wlc mode nat
+changes configure service set web scheduler wlc mode nat
+changes configure service del app
+changes configure server add web 10.0.0.13 weight 2
+changes configure server set web 10.0.0.12 weight 5 mode nat
+changes configure server del web 10.0.0.12
+changes configure flush
+hang_up four
+dial five "$VIP4" 80
+shows
+shows service show web
+shows server show
+shows conn show
+shows drops
+shows status
+hang_up five
