@@ -9,7 +9,6 @@
 #
 #    The network of net.sh. For the second part, a namespace "lab" like the
 #    director, on a wire whose end is in raw.py.
-# vm-options: --timeout 600
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

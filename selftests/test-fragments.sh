@@ -10,7 +10,6 @@
 #
 #    The network of net.sh, first as it is, then with its segments' ends in
 #    raw.py. The back segment is the narrow one, with an MTU of 1300.
-# vm-options: --timeout 600
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -9,17 +9,18 @@
 #    The network of net.sh. The director and its devices are removed and made
 #    again; without the module it calls the VIP unreachable, so that clients
 #    fail at once and no packet goes round between it and the router.
-# vm-options: --timeout 600
+# vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 readonly QUIET=198.51.100.9
-# The debug kernel is ten times as slow, and sees more in a tenth of the rounds.
-if [[ ${SHUNT_KERNEL-} == debug ]]; then
-	readonly LOADS=10 NAMESPACES=20 CHANGES=10
-else
-	readonly LOADS=97 NAMESPACES=100 CHANGES=100
-fi
+# The debug kernel is ten times as slow, and sees more in a tenth of the rounds;
+# an older kernel has to show only that it does the same.
+case ${SHUNT_KERNEL-} in
+debug) readonly LOADS=10 NAMESPACES=20 CHANGES=10 ;;
+6.1) readonly LOADS=20 NAMESPACES=100 CHANGES=100 ;;
+*) readonly LOADS=97 NAMESPACES=100 CHANGES=100 ;;
+esac
 declare -A host=([ipv4]=$VIP4 [ipv6]="[$VIP6]") vip=([ipv4]=$VIP4 [ipv6]=$VIP6)
 declare -A port=([dsr-tcp]=80 [nat-tcp]=8080 [dsr-udp]=53 [nat-udp]=5353)
 

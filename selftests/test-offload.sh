@@ -6,7 +6,6 @@
 # for the first setting the last device before each receiver fills in checksums in
 # software, so that the receivers verify them; none finds one wrong, except where
 # one was.
-# vm-options: --timeout 400
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

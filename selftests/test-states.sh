@@ -306,6 +306,8 @@ in_ns client nft -f - <<-END
 		}
 	}
 END
+# A client that closes before its server would keep the port for a minute.
+in_ns client sh -c 'echo 0 >/proc/sys/net/ipv4/tcp_max_tw_buckets'
 port_free() {
 	[[ -z $(in_ns client ss -Htan "sport = :$1") ]]
 }

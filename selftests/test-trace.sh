@@ -3,7 +3,6 @@
 # The tracepoints: each fires once for what it is about, and names it: new
 # connections, those that expire, those that the director resets, and packets
 # that are not forwarded with the reason that is counted.
-# vm-options: --timeout 600
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/peers.sh
@@ -93,6 +92,8 @@ is "there are four" "$(cd $TRACING/events/shunt && echo */ | tr -d /)" \
 begin 4 80
 peer "shake()" >/dev/null
 is "none fires unless it is told to" "$(traced)" ""
+# Nor is its end to be told of.
+shunt conn del service dsr4 >/dev/null
 echo 1 >$TRACING/events/shunt/enable
 for version in 4 6; do
 	connection dsr $version 80

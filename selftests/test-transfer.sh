@@ -11,7 +11,6 @@
 #
 # Receivers never merge and always verify in software. The module's counters
 # are those of packets on the wire, whatever size the director handled them in.
-# vm-options: --timeout 600
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -15,7 +15,6 @@
 #
 #    Addresses are those of net.sh, with the VIP local on both, as ip_vs needs
 #    it. The back devices have an MTU of 1300. Nothing listens on the directors.
-# vm-options: --timeout 600
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
