@@ -123,12 +123,23 @@ static u32 conn_timeout(const struct shunt_conn *conn)
 }
 
 /*
+ * Jiffies since the stamp. Another CPU may have written it in a jiffy that this
+ * one has yet to see: that is no time at all, and not the whole range.
+ */
+static u32 conn_idle(const struct shunt_conn *conn)
+{
+	u32 idle = (u32)jiffies - READ_ONCE(conn->seen);
+
+	return idle > U32_MAX - HZ ? 0 : idle;
+}
+
+/*
  * Jiffies. The stamp may be a second old, unless the connection is exact, so an
  * entry gets one second more; and a jiffy, because the stamp's had begun.
  */
 static u32 conn_left(const struct shunt_conn *conn)
 {
-	u32 idle = (u32)jiffies - READ_ONCE(conn->seen);
+	u32 idle = conn_idle(conn);
 	u32 more = READ_ONCE(conn->marks) & SHUNT_MARK_EXACT ? 1 : HZ + 1;
 	u32 allowed = conn_timeout(conn) * HZ + more;
 
@@ -138,9 +149,7 @@ static u32 conn_left(const struct shunt_conn *conn)
 /* As !conn_left(), without looking at the service of a connection in use. */
 static bool conn_is_expired(const struct shunt_conn *conn)
 {
-	if (likely((u32)jiffies - READ_ONCE(conn->seen) < HZ))
-		return false;
-	return !conn_left(conn);
+	return conn_idle(conn) >= HZ && !conn_left(conn);
 }
 
 u32 shunt_conn_expires(const struct shunt_conn *conn)

@@ -114,26 +114,33 @@ static enum shunt_verdict forward_new(struct shunt_packet *pkt, struct shunt_ser
 }
 
 /* What a server whose service schedules each packet on its own says, or an error it has. */
-static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
+static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_server *server,
+				       bool error)
 {
+	const struct shunt_service_key *key = &server->service->key;
 	struct shunt_tuple tuple = pkt->tuple;
 	struct shunt_conn conn = {};
-	struct shunt_server *server;
 
-	if (tuple.protocol != IPPROTO_UDP ||
-	    !shunt_filter_maybe(&pkt->sn->nat_servers, &tuple.src))
-		return SHUNT_PASS;
-	server = shunt_server_answering(pkt->sn, &tuple);
-	if (!server)
-		return SHUNT_PASS;
 	tuple.src = pkt->tuple.dst;
 	tuple.sport = pkt->tuple.dport;
-	tuple.dst = server->service->key.addr;
-	tuple.dport = server->service->key.port;
+	tuple.dst = key->addr;
+	tuple.dport = key->port;
 	shunt_conn_fill(&conn, &tuple, server);
 	return sent(pkt, &conn, SHUNT_DIR_SERVER,
 		    error ? shunt_nat_ops.send_error(pkt, &conn, SHUNT_DIR_SERVER) :
 			    shunt_nat_ops.send(pkt, &conn, SHUNT_DIR_SERVER));
+}
+
+/* A packet, or an error, of neither a connection nor a client of a service. */
+static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
+{
+	struct shunt_server *server;
+
+	if (pkt->tuple.protocol != IPPROTO_UDP ||
+	    !shunt_filter_maybe(&pkt->sn->nat_servers, &pkt->tuple.src))
+		return SHUNT_PASS;
+	server = shunt_server_answering(pkt->sn, &pkt->tuple);
+	return server ? forward_back(pkt, server, error) : SHUNT_PASS;
 }
 
 /* A packet of no connection. */
