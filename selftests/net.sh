@@ -326,6 +326,28 @@ servers_up() {
 	together "${commands[@]:1}"
 }
 
+# services_up: one of each mode and protocol on the director, of all its servers.
+services_up() {
+	local number
+
+	shunt service add web tcp $VIP4:80
+	shunt service add web6 tcp "[$VIP6]:80"
+	shunt service add dns udp $VIP4:53
+	for number in 11 12 13; do
+		shunt server add web 10.0.0.$number
+		shunt server add web6 2001:db8:a::$number
+		shunt server add dns 10.0.0.$number
+	done
+	shunt service add nat tcp $VIP4:8080 mode nat
+	shunt service add nat6 tcp "[$VIP6]:8080" mode nat
+	shunt service add dnat udp $VIP4:5353 mode nat
+	for number in 21 22; do
+		shunt server add nat 10.1.0.$number:80
+		shunt server add nat6 "[2001:db8:b::$number]:80"
+		shunt server add dnat 10.1.0.$number:53
+	done
+}
+
 # tally WANTED: count equal lines of standard input, as "d1=2 d2=1".
 tally() {
 	sort | uniq -c | awk '{ printf "%s%s=%s", (NR > 1 ? " " : ""), $2, $1 }'

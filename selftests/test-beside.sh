@@ -11,8 +11,10 @@
 #    director, on a wire whose end is in raw.py.
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/raw.sh
+. "$(dirname "$0")/raw.sh"
 
-readonly RAW_PY=$SHUNT_TOP/selftests/raw.py IPVS4=198.51.100.2
+readonly IPVS4=198.51.100.2
 readonly NF=/proc/sys/net/netfilter
 
 cat >"$WORK/cases.py" <<'END'
@@ -98,38 +100,6 @@ def bridge():
         yield every(f"bridge: for others, {flow}", results())
 END
 
-# cases PYTHON: each case of it.
-cases() {
-	local what='' got='' want=''
-
-	echo "$1" >&"${RAW[1]}"
-	while IFS=$'\t' read -r -t 120 what got want <&"${RAW[0]}" && [[ $what != . ]]; do
-		is "$what" "$got" "${want:-cases}"
-	done
-	[[ $what == . ]] || fail "$1 was answered"
-}
-
-configure() {
-	local number
-
-	shunt service add web tcp $VIP4:80
-	shunt service add web6 tcp "[$VIP6]:80"
-	shunt service add dns udp $VIP4:53
-	for number in 11 12 13; do
-		shunt server add web 10.0.0.$number
-		shunt server add web6 2001:db8:a::$number
-		shunt server add dns 10.0.0.$number
-	done
-	shunt service add nat tcp $VIP4:8080 mode nat
-	shunt service add nat6 tcp "[$VIP6]:8080" mode nat
-	shunt service add dnat udp $VIP4:5353 mode nat
-	for number in 21 22; do
-		shunt server add nat 10.1.0.$number:80
-		shunt server add nat6 "[2001:db8:b::$number]:80"
-		shunt server add dnat 10.1.0.$number:53
-	done
-}
-
 # served DESCRIPTION: everything is, by everybody, and who asks is told so.
 served() {
 	local client=192.0.2.10 client6=2001:db8:c::10
@@ -158,7 +128,7 @@ asked() {
 
 insmod_shunt
 topo_up
-together servers_up + configure
+together servers_up + services_up
 served "alone"
 
 note "conntrack and a stateful firewall"
@@ -309,7 +279,7 @@ topo_batch director <<-END
 	route add default via 2001:db8:a::1 dev eth0 table 10
 END
 is "the main table knows no way" "$(in_ns director ip route get 10.0.0.11 2>&1 | grep -c dev || :)" 0
-configure
+services_up
 # All have to be found first.
 is "all servers are up" "$(shunt -j server show | jq -r '.[].state' | tally)" "up=15"
 served "a VRF"

@@ -22,27 +22,6 @@ hooks() {
 	fi
 }
 
-configure() {
-	local number
-
-	shunt service add web tcp $VIP4:80
-	shunt service add web6 tcp "[$VIP6]:80"
-	shunt service add dns udp $VIP4:53
-	for number in 11 12 13; do
-		shunt server add web 10.0.0.$number
-		shunt server add web6 2001:db8:a::$number
-		shunt server add dns 10.0.0.$number
-	done
-	shunt service add nat tcp $VIP4:8080 mode nat
-	shunt service add nat6 tcp "[$VIP6]:8080" mode nat
-	shunt service add dnat udp $VIP4:5353 mode nat
-	for number in 21 22; do
-		shunt server add nat 10.1.0.$number:80
-		shunt server add nat6 "[2001:db8:b::$number]:80"
-		shunt server add dnat 10.1.0.$number:53
-	done
-}
-
 note "hooks"
 topo_up
 together servers_up + server_up director
@@ -57,11 +36,11 @@ hooks "with a service it has four" 4
 hooks "in no other namespace" 0 client
 shunt service del only
 hooks "with the last service they go" 0
-configure
+services_up
 hooks "with many services there are no more" 4
 shunt flush
 hooks "flush takes them away, too" 0
-configure
+services_up
 
 # capture NAMESPACE DEVICE: begin to write the packets between the hosts below,
 # of all protocols but those that end at the director.

@@ -12,8 +12,10 @@
 #    raw.py. The back segment is the narrow one, with an MTU of 1300.
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/raw.sh
+. "$(dirname "$0")/raw.sh"
 
-readonly RAW_PY=$SHUNT_TOP/selftests/raw.py NARROW=1300
+readonly NARROW=1300
 declare -A vip=([4]=$VIP4 [6]=$VIP6) host=([4]=$VIP4 [6]="[$VIP6]")
 
 cat >"$WORK/cases.py" <<'END'
@@ -312,34 +314,6 @@ def too_late():
     yield "the rest comes too late", world.compare(late, []), "exact"
 END
 
-# cases PYTHON: each case of it.
-cases() {
-	local what='' got='' want=''
-
-	echo "$1" >&"${RAW[1]}"
-	while IFS=$'\t' read -r -t 120 what got want <&"${RAW[0]}" && [[ $what != . ]]; do
-		is "$what" "$got" "${want:-cases}"
-	done
-	[[ $what == . ]] || fail "$1 was answered"
-}
-
-# The director's links end in raw.py, and it has services by all of them.
-wire() {
-	local words
-
-	shunt flush
-	in_ns rack ip link set director nomaster
-	in_ns back ip link set director nomaster
-	in_ns director ethtool -K eth0 tx off >/dev/null
-	in_ns director ethtool -K eth1 tx off >/dev/null
-	python3 -IS "$RAW_PY" links | topo_batch director ipv4/conf/all/send_redirects=0 \
-		ipv4/conf/eth0/send_redirects=0 ipv4/icmp_ratelimit=0 ipv6/icmp/ratelimit=0
-	while read -ra words; do
-		shunt "${words[@]}"
-	done < <(python3 -IS "$RAW_PY" services)
-	was=$(counts)
-}
-
 # counts: what each reason has been counted so far, by service.
 counts() {
 	shunt -j drops | jq -c 'map({"\(if .service == "" then "-" else .service end)/\(.reason)": .count}) | add'
@@ -423,7 +397,8 @@ topo_batch director <<-END
 END
 counted "that"
 
-wire
+wire ipv4/icmp_ratelimit=0 ipv6/icmp/ratelimit=0
+was=$(counts)
 coproc RAW { exec python3 -IS "$RAW_PY" "$NS_PREFIX" "$WORK/cases.py"; }
 sender=$RAW_PID
 read -r -t 60 ready <&"${RAW[0]}"

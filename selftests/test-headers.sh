@@ -10,8 +10,8 @@
 #    The network of net.sh, whose segments end in raw.py.
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-readonly RAW_PY=$SHUNT_TOP/selftests/raw.py
+# shellcheck source=selftests/raw.sh
+. "$(dirname "$0")/raw.sh"
 
 cat >"$WORK/cases.py" <<'END'
 import itertools
@@ -252,32 +252,6 @@ def cut_errors():
         yield every(f"{flow}: errors cut anywhere", results())
 END
 
-# cases PYTHON: each case of it.
-cases() {
-	local what='' got='' want=''
-
-	echo "$1" >&"${RAW[1]}"
-	while IFS=$'\t' read -r -t 120 what got want <&"${RAW[0]}" && [[ $what != . ]]; do
-		is "$what" "$got" "${want:-cases}"
-	done
-	[[ $what == . ]] || fail "$1 was answered"
-}
-
-# The director's links end in raw.py, and it has services by all of them.
-wire() {
-	local words
-
-	in_ns rack ip link set director nomaster
-	in_ns back ip link set director nomaster
-	in_ns director ethtool -K eth0 tx off >/dev/null
-	in_ns director ethtool -K eth1 tx off >/dev/null
-	python3 -IS "$RAW_PY" links | topo_batch director ipv4/conf/all/send_redirects=0 \
-		ipv4/conf/eth0/send_redirects=0
-	while read -ra words; do
-		shunt "${words[@]}"
-	done < <(python3 -IS "$RAW_PY" services)
-}
-
 # states DESCRIPTION WANTED: those of all connections over TCP and IPv6 whose
 # client's port says that they had extension headers.
 states() {
@@ -292,6 +266,7 @@ reasons() {
 
 insmod_shunt
 topo_up
+# shellcheck disable=SC2119 # no sysctl of its own
 wire
 coproc RAW { exec python3 -IS "$RAW_PY" "$NS_PREFIX" "$WORK/cases.py"; }
 sender=$RAW_PID

@@ -19,8 +19,10 @@
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/raw.sh
+. "$(dirname "$0")/raw.sh"
 
-readonly RAW_PY=$SHUNT_TOP/selftests/raw.py POOL4=198.51.100.2 POOL6=2001:db8:f::2
+readonly POOL4=198.51.100.2 POOL6=2001:db8:f::2
 declare -A vip=([4]=$VIP4 [6]=$VIP6) host=([4]=$VIP4 [6]="[$VIP6]") pool=([4]=$POOL4 [6]="[$POOL6]")
 declare -A client=([4]=192.0.2.10 [6]=2001:db8:c::10)
 # Each server's ports of the VIP, for HTTP, for datagrams, and for uploads.
@@ -125,33 +127,6 @@ def rate(mtu, count=40):
             yield f"{flow}: of {count} are answered", by_shunt, by_kernel
         yield f"IPv{family}: which is so many", by_kernel, count
 END
-
-# cases PYTHON: each case of it.
-cases() {
-	local what='' got='' want=''
-
-	echo "$1" >&"${RAW[1]}"
-	while IFS=$'\t' read -r -t 120 what got want <&"${RAW[0]}" && [[ $what != . ]]; do
-		is "$what" "$got" "${want:-cases}"
-	done
-	[[ $what == . ]] || fail "$1 was answered"
-}
-
-# The director's links end in raw.py, and it has services by all of them.
-wire() {
-	local words
-
-	shunt flush
-	in_ns rack ip link set director nomaster
-	in_ns back ip link set director nomaster
-	in_ns director ethtool -K eth0 tx off >/dev/null
-	in_ns director ethtool -K eth1 tx off >/dev/null
-	python3 -IS "$RAW_PY" links | topo_batch director ipv4/conf/all/send_redirects=0 \
-		ipv4/conf/eth0/send_redirects=0
-	while read -ra words; do
-		shunt "${words[@]}"
-	done < <(python3 -IS "$RAW_PY" services)
-}
 
 reasons() {
 	shunt -j drops | jq -r 'group_by(.reason) | map("\(.[0].reason)=\(map(.count) | add)" |
@@ -397,6 +372,7 @@ for family in 4 6; do
 done
 narrow client 1500
 
+# shellcheck disable=SC2119 # no sysctl of its own
 wire
 coproc RAW { exec python3 -IS "$RAW_PY" "$NS_PREFIX" "$WORK/cases.py"; }
 sender=$RAW_PID

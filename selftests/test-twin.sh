@@ -17,8 +17,8 @@
 #    it. The back devices have an MTU of 1300. Nothing listens on the directors.
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-readonly RAW_PY=$SHUNT_TOP/selftests/raw.py
+# shellcheck source=selftests/raw.sh
+. "$(dirname "$0")/raw.sh"
 
 cat >"$WORK/cases.py" <<'END'
 import itertools
@@ -299,17 +299,6 @@ def play_others(family):
     for name, sent in others(family):
         yield compared(f"IPv{family}: {name}", [sent])
 END
-
-# cases PYTHON: each case of it.
-cases() {
-	local what='' got='' want=''
-
-	echo "$1" >&"${RAW[1]}"
-	while IFS=$'\t' read -r -t 120 what got want <&"${RAW[0]}" && [[ $what != . ]]; do
-		is "$what" "$got" "${want:-cases}"
-	done
-	[[ $what == . ]] || fail "$1 was answered"
-}
 
 # twin NAME SIDE: a director, with its links to the wire.
 twin() {
