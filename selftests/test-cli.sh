@@ -229,7 +229,7 @@ settings_refused() {
 }
 
 packet_refused() {
-	refuses "'off': packet can be changed only while the service has no servers" service set u packet off
+	refuses "'off': packet can be changed only while the service has no server" service set u packet off
 	refuses "'off': packet can be changed only" service set u timeout one-way 5 packet off mode nat
 }
 
