@@ -7,6 +7,7 @@
 #
 #    The network of net.sh. The 60 000 come from the router, by pktgen; the
 #    server d3 drops what it gets of them.
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -9,6 +9,7 @@
 #    The network of net.sh. The director and its devices are removed and made
 #    again; without the module it calls the VIP unreachable, so that clients
 #    fail at once and no packet goes round between it and the router.
+# kernels: 6.1 6.12 debug
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -5,6 +5,7 @@
 # rehash a server is chosen; so programs do not notice that the director forgot
 # their connections, had all its services removed, or was loaded anew. What is
 # rejected has a limit per second, what is counted has none.
+# kernels: 6.12
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

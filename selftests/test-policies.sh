@@ -5,6 +5,7 @@
 # Whatever was chosen, a client gets data, a reset or an ICMP error, unless it is
 # to get nothing. And a connection that is established stays where it is,
 # whatever is edited around it.
+# kernels: 6.12
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -5,6 +5,7 @@
 # as for packets. Traffic keeps a connection for as long as it comes. With
 # on-expire reset both ends, sockets of a client and of a server, are told; by
 # default nobody is.
+# kernels: 6.12
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -11,6 +11,7 @@
 #
 # Receivers never merge and always verify in software. The module's counters
 # are those of packets on the wire, whatever size the director handled them in.
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

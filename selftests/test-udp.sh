@@ -4,6 +4,7 @@
 # which is nothing: the next datagram has another server. A service with
 # "packet on" chooses a server for each datagram, has no connections, and still
 # answers from its virtual address. What makes no sense is refused.
+# kernels: 6.1 6.12 debug
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/peers.sh
