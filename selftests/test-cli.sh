@@ -611,6 +611,9 @@ topo_up
 director_shell
 at_exit director_shell_end
 insmod_shunt
+is "there is nothing to set but by commands" "$(modinfo -F parm "$SHUNT_KO"
+	in_ns director find /proc/sys /proc/net/ /sys/kernel/debug /sys/module/shunt/parameters \
+		-ipath '*shunt*' -not -path '*/tracing/*' -not -path '*/slab/*' 2>/dev/null)" ""
 services
 service_settings
 servers

@@ -3,12 +3,53 @@
 # UDP: one-way and answered, and what a client notices when its server goes,
 # which is nothing: the next datagram has another server. A service with
 # "packet on" chooses a server for each datagram, has no connections, and still
-# answers from its virtual address. What makes no sense is refused.
+# answers from its virtual address. What makes no sense is refused. Two processors
+# with the same new datagram make one connection.
 # kernels: 6.1 6.12 debug
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/peers.sh
 . "$(dirname "$0")/peers.sh"
+
+# The same new datagrams by two processes, on a processor each, in step.
+cat >"$WORK/both.py" <<'END'
+import mmap, os, socket, struct, sys
+
+family, address, port, count = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_RAW, 17)
+if family == 6:
+    sock.setsockopt(socket.IPPROTO_IPV6, 7, 6)  # IPV6_CHECKSUM
+at = mmap.mmap(-1, 8)
+child = os.fork()
+me, other = (0, 4) if child else (4, 0)
+os.sched_setaffinity(0, {me // 4})
+for i in range(count):
+    at[me:me + 4] = struct.pack("=I", i + 1)
+    while struct.unpack("=I", at[other:other + 4])[0] <= i:
+        pass
+    sock.sendto(struct.pack("!HHHH", 19000 + i, port, 8, 0), (address, 0))
+if child:
+    os.waitpid(child, 0)
+END
+
+# both MODE FAMILY PORT
+both() {
+	local what="${1^^}, IPv$2" count=200
+
+	shunt conn del service "$1$2" >/dev/null
+	total=$(total "$1$2")
+	in_ns client /usr/bin/python3 -IS "$WORK/both.py" "$2" "$(plain "${vip_of[$2]}")" "$3" $count
+	is "$what: one connection for each, listed and counted" \
+		"$(shunt -j conn show service "$1$2" | jq -c '[length, (map(.client_port) | unique | length)]'
+		) $(($(total "$1$2") - total))" "[$count,$count] $count"
+	is "$what: whose servers got all" "$(shunt -j conn show service "$1$2" | jq -r 'map(.server) | unique | length'
+		) $(shunt -j service show "$1$2" | jq '.[0].connections')" \
+		"$([[ $1 == dsr ]] && echo 3 || echo 2) $count"
+}
+
+total() {
+	shunt -j service show "$1" | jq '.[0].total_connections'
+}
 
 # plain ADDRESS: without brackets.
 plain() {
@@ -162,6 +203,13 @@ for version in 4 6; do
 	unreachable $version
 done
 is "no datagram was dropped" "$(drops)" ""
+
+note "one datagram on two processors"
+for version in 4 6; do
+	both dsr $version 53
+	both nat $version 5353
+done
+is "still, none was dropped" "$(drops)" ""
 
 note "what is refused"
 # cannot WORDS COMMAND...
