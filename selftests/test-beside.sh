@@ -228,6 +228,26 @@ is "the flowtable and its chain saw nothing of these" \
 served "and again"
 in_ns director nft flush ruleset
 
+# While a socket wants to know when packets came, all are stamped: with a time far
+# off by the clock by which fq sends.
+note "fq, and packets that are stamped"
+modprobe sch_fq
+spawn director python3 -c 'import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, 29, 1)
+time.sleep(600)'
+stamper=$spawned
+for device in eth0 eth1; do
+	in_ns director tc qdisc replace dev $device root fq
+done
+served "fq"
+for device in eth0 eth1; do
+	is "fq on $device kept and dropped nothing" "$(in_ns director tc -s qdisc show dev $device |
+		grep -oE 'dropped [0-9]+|horizon_[a-z]+ [0-9]+$' | grep -v ' 0$' || :)" ""
+	in_ns director tc qdisc del dev $device root
+done
+kill "$stamper"
+
 note "ip_vs"
 modprobe -a ip_vs ip_vs_rr
 topo_vip $IPVS4/32

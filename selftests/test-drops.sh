@@ -356,13 +356,17 @@ is_unreachable() {
 }
 
 no_route() {
-	local far=203.0.113.9
+	local far=203.0.113.9 kind
 
 	[[ $1 == 4 ]] || far=2001:db8:99::9
-	in_ns director ip route add unreachable "$far"
 	add "far$1" udp "${vip[$1]}" 84 nat "$far" 53
-	odd "no route to the server, IPv$1" nothing "far$1/no-route=2" \
-		"odd(udp($1, 3003, 84), udp($1, 3003, 84))"
+	for kind in blackhole prohibit unreachable; do
+		in_ns director ip route add "$kind" "$far"
+		odd "no route to the server, $kind, IPv$1" nothing "far$1/no-route=2" \
+			"odd(udp($1, 3003, 84), udp($1, 3003, 84))"
+		in_ns director ip route del "$kind" "$far"
+	done
+	in_ns director ip route add unreachable "$far"
 	in_ns director ip route add unreachable "${client[$1]}"
 	is "no route to the client, IPv$1" "$(datagrams 2 "${vip[$1]}" 5353 -w 300)" "timeout=2"
 	in_ns director ip route del unreachable "${client[$1]}"

@@ -14,6 +14,7 @@
 #   ┌────┴─────┐   ┌────┴──────┐
 #   │ director │   │ director2 │    each is the server of the other for port
 #   └──────────┘   └───────────┘    7 in DSR, and for 198.51.100.7 and .8 in NAT
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

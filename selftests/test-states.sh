@@ -7,7 +7,7 @@
 # seen where it arrives, as it was sent, and in the state of the connection.
 # The counts by state agree with the connections all the time. At last curl
 # has one tuple serve for connection after connection.
-# kernels: 6.12 debug
+# kernels: 6.12
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"

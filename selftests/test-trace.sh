@@ -3,6 +3,7 @@
 # The tracepoints: each fires once for what it is about, and names it: new
 # connections, those that expire, those that the director resets, and packets
 # that are not forwarded with the reason that is counted.
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/peers.sh
