@@ -46,6 +46,12 @@ expect "a panic fails" 122 "the kernel panicked" \
 	'echo c >/proc/sysrq-trigger; exit 0'
 expect "a kernel warning fails, whatever the status" 121 "WARNING: x" \
 	'echo "WARNING: x" >/dev/kmsg; exit 0'
+# shellcheck disable=SC2016
+report='for line in "WARNING: suspicious RCU usage" "$0:1 RCU-list traversed in non-reader section!!" \
+	"Call Trace:" " </TASK>"; do echo "$line"; done | while read -r line; do echo "$line" >/dev/kmsg; done'
+expect "a report that is known does not fail" 0 "" \
+	"BASH_ARGV0=net/netfilter/nf_tables_api.c; $report"
+expect "one like it, of another file, does" 121 "x.c:1 RCU-list" "BASH_ARGV0=x.c; $report"
 expect "a silent power-off fails" 123 "stopped without a status" \
 	'echo o >/proc/sysrq-trigger; sleep infinity'
 expect "a silent reset fails" 123 "stopped without a status" \
