@@ -11,7 +11,6 @@
 #    fail at once and no packet goes round between it and the router.
 # kernels: 6.1 6.12 debug
 # vm-options: --timeout 900
-# debug-options: --timeout 1800
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
