@@ -13,9 +13,10 @@
 readonly LONG=$WORK/www/long
 
 askers=()
-# Ask all the time, each request over a connection of its own: NAME URL.
+# Ask all the time, each request over a connection of its own: NAME URL. As fast as
+# can be would leave no time for what happens meanwhile.
 keep_asking() {
-	spawn client curl -s -N -H 'Connection: close' --connect-timeout 5 \
+	spawn client curl -s -N --rate 20/s -H 'Connection: close' --connect-timeout 5 \
 		-w '%{onerror}error-%{exitcode}\n' "$2?[1-100000]" >"$WORK/asked-$1"
 	askers+=("$spawned")
 	disown
