@@ -291,7 +291,7 @@ void shunt_link_start(struct shunt_net *sn, struct shunt_server *server)
 {
 	lockdep_assert_held(&sn->lock);
 	server->linked = true;
-	shunt_filter_add(&sn->dsr_servers, &server->addr);
+	shunt_filter_add(&sn->dsr_servers, &server->in_dsr_servers, &server->addr);
 	link_refresh(server);
 	link_probe(server);
 	schedule_delayed_work(&sn->refresh, REFRESH_PERIOD);
@@ -301,7 +301,7 @@ void shunt_link_drop(struct shunt_net *sn, struct shunt_server *server)
 {
 	lockdep_assert_held(&sn->lock);
 	server->linked = false;
-	shunt_filter_del(&sn->dsr_servers, &server->addr);
+	shunt_filter_del(&sn->dsr_servers, &server->in_dsr_servers);
 	link_replace(server, NULL);
 }
 
@@ -351,6 +351,7 @@ static int on_fib(struct notifier_block *nb, unsigned long event, void *ptr)
 	return NOTIFY_DONE;
 }
 
+/* An atomic notifier, and so under RCU. */
 static int on_netevent(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	union nf_inet_addr addr = {};

@@ -12,6 +12,7 @@
 
 int shunt_packet_selftest(void);
 int shunt_sched_selftest(void);
+int shunt_filter_selftest(void);
 int shunt_nat_selftest(void);
 int shunt_tcp_selftest(void);
 int shunt_fixture_selftest(void);
@@ -21,7 +22,7 @@ int shunt_offload_selftest(void);
 static inline int shunt_selftest(void)
 {
 	return shunt_packet_selftest() ?: shunt_tcp_selftest() ?:
-	       shunt_sched_selftest() ?: shunt_nat_selftest() ?:
+	       shunt_sched_selftest() ?: shunt_filter_selftest() ?: shunt_nat_selftest() ?:
 	       shunt_fixture_selftest() ?: shunt_offload_selftest();
 }
 

@@ -158,7 +158,7 @@ static void server_release(struct shunt_server *server)
 	list_del(&server->list);
 	list_del(&server->leaving);
 	if (server->natted)
-		shunt_filter_del(&sn->nat_servers, &server->addr);
+		shunt_filter_del(&sn->nat_servers, &server->in_nat_servers);
 	if (server->linked)
 		shunt_link_drop(sn, server);
 	if (server->answers)
@@ -207,7 +207,7 @@ static void service_unlink(struct shunt_service *service, struct list_head *leav
 	rhashtable_remove_fast(&sn->by_tuple, &service->by_tuple, by_tuple_params);
 	rhashtable_remove_fast(&sn->by_name, &service->by_name, by_name_params);
 	xa_erase(&sn->services, service->id);
-	shunt_filter_del(&sn->vips, &service->key.addr);
+	shunt_filter_del(&sn->vips, &service->in_vips);
 	list_add_tail(&service->leaving, leaving);
 	sn->service_count--;
 	sn->generation++;
@@ -431,7 +431,7 @@ static int service_link(struct shunt_service *service)
 		goto err_name;
 
 	service->id = sn->next_id++;
-	shunt_filter_add(&sn->vips, &service->key.addr);
+	shunt_filter_add(&sn->vips, &service->in_vips, &service->key.addr);
 	sn->service_count++;
 	sn->generation++;
 	return 0;
@@ -591,7 +591,7 @@ static int server_prepare(struct shunt_server *server, u8 mode)
 		server->answers = true;
 	}
 	if (mode == SHUNT_MODE_NAT && !server->natted) {
-		shunt_filter_add(&sn->nat_servers, &server->addr);
+		shunt_filter_add(&sn->nat_servers, &server->in_nat_servers, &server->addr);
 		server->natted = true;
 	}
 	if (mode == SHUNT_MODE_DSR && !server->linked)
@@ -711,6 +711,9 @@ int shunt_service_net_init(struct shunt_net *sn)
 	int err;
 
 	mutex_init(&sn->lock);
+	shunt_filter_clear(&sn->vips);
+	shunt_filter_clear(&sn->nat_servers);
+	shunt_filter_clear(&sn->dsr_servers);
 	xa_init(&sn->services);
 	INIT_LIST_HEAD(&sn->leaving);
 	INIT_WORK(&sn->reap, reap);

@@ -49,6 +49,8 @@ struct shunt_server {
 	u32 weight;
 	bool linked;			/* has been DSR: in dsr_servers, has a link */
 	bool natted;			/* has been NAT: in nat_servers */
+	struct shunt_filter_member in_dsr_servers;
+	struct shunt_filter_member in_nat_servers;
 	bool answers;			/* in the namespace's by_answer */
 	unsigned long removed_at;	/* grace period cookie of its removal */
 	struct shunt_service_key answer;	/* source of its answers */
@@ -96,6 +98,7 @@ struct shunt_service {
 	struct list_head servers;	/* with the removed ones */
 	struct shunt_totals retired;	/* counters of servers freed */
 	struct list_head leaving;	/* while being freed */
+	struct shunt_filter_member in_vips;
 	struct rcu_head rcu;
 };
 
