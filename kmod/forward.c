@@ -325,6 +325,31 @@ enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family)
 	return forward_parsed(pkt, parsed);
 }
 
+enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family)
+{
+	enum shunt_reason reason;
+	struct shunt_conn *conn;
+	enum shunt_dir dir;
+
+	if (shunt_packet_parse(pkt, family) != SHUNT_PARSED_WHOLE)
+		return SHUNT_PASS;
+	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+	if (!conn)
+		return SHUNT_PASS;
+	/* It may begin another connection. */
+	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags))
+		return SHUNT_PASS;
+	if (unlikely(READ_ONCE(conn->server->removed) || !shunt_server_usable(conn->server)))
+		return SHUNT_PASS;
+	/* To note a packet again, should it be left, changes nothing. */
+	note_packet(pkt, conn, dir);
+	skb_orphan(pkt->skb);
+	reason = shunt_forward_send(pkt, conn, dir);
+	if (reason && pkt->skb)
+		return SHUNT_PASS;
+	return sent(pkt, conn, dir, reason);
+}
+
 /* The largest fragment that a datagram came in, 0 for one that came whole. */
 static unsigned int came_as(const struct shunt_packet *pkt)
 {

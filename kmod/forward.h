@@ -21,6 +21,13 @@ enum shunt_verdict {
 enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family);
 
 /*
+ * The same at the fast hook, for a packet whose IP header was checked: sends
+ * what goes on a known connection and needs no decision. SHUNT_TAKEN, or
+ * SHUNT_PASS with nothing said or counted. pkt->fast is set, too.
+ */
+enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family);
+
+/*
  * How a mode sends. Each returns SHUNT_FORWARDED, or the reason why it did not,
  * or SHUNT_DELIVER when the server is this host and the packet is to be passed.
  * pkt->skb is NULL afterwards if the skb was used up, which it may be in both

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The door: what netfilter hands in and what it gets back. Nothing else in the
- * module knows netfilter.
+ * module knows netfilter, but ingress.c, the fast door beside this one.
  *
  * PRE_ROUTING sees what arrives, before conntrack (-200), so that balanced
  * packets cost no conntrack entry, and after the raw table (-300), so that what
@@ -19,6 +19,7 @@
 #include "answer.h"
 #include "forward.h"
 #include "hook.h"
+#include "ingress.h"
 #include "net.h"
 
 enum {
@@ -132,10 +133,18 @@ static const struct nf_hook_ops ops[] = {
 
 int shunt_hook_register(struct net *net)
 {
-	return nf_register_net_hooks(net, ops, ARRAY_SIZE(ops));
+	int err = nf_register_net_hooks(net, ops, ARRAY_SIZE(ops));
+
+	if (err)
+		return err;
+	err = shunt_ingress_start(shunt_net(net));
+	if (err)
+		nf_unregister_net_hooks(net, ops, ARRAY_SIZE(ops));
+	return err;
 }
 
 void shunt_hook_unregister(struct net *net)
 {
+	shunt_ingress_stop(shunt_net(net));
 	nf_unregister_net_hooks(net, ops, ARRAY_SIZE(ops));
 }

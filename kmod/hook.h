@@ -4,9 +4,12 @@
 
 struct net;
 
-/* May sleep. From here on packets of the namespace come in. 0 or a negative errno. */
+/*
+ * Both under the namespace's lock, may sleep. From here on packets of the
+ * namespace come in, at the attached devices' fast hooks, too. 0 or a negative errno.
+ */
 int shunt_hook_register(struct net *net);
-/* May sleep. Packets may be inside until a grace period has passed. */
+/* Packets may be inside until a grace period has passed. */
 void shunt_hook_unregister(struct net *net);
 
 #endif

@@ -43,6 +43,8 @@ static bool have_route(struct shunt_packet *pkt)
 
 void shunt_icmp_ttl(struct shunt_packet *pkt)
 {
+	if (pkt->fast)
+		return;
 	if (pkt->tuple.family == NFPROTO_IPV6)
 		icmpv6_send(pkt->skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
 	else if (have_route(pkt))
@@ -124,6 +126,8 @@ static void tell_ipv4(const struct shunt_packet *pkt, unsigned int mtu)
 
 void shunt_icmp_mtu(struct shunt_packet *pkt, unsigned int mtu)
 {
+	if (pkt->fast)
+		return;
 	bool to_service = shunt_service_match(pkt->sn, &pkt->tuple);
 
 	if (pkt->tuple.family == NFPROTO_IPV6)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The ICMP errors that the director sends itself, as a router would. */
+/*
+ * The ICMP errors that the director sends itself, as a router would. About a
+ * packet at the fast hook nobody is told yet.
+ */
 #ifndef SHUNT_ICMP_H
 #define SHUNT_ICMP_H
 

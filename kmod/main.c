@@ -5,6 +5,7 @@
 
 #include "conn.h"
 #include "hook.h"
+#include "ingress.h"
 #include "link.h"
 #include "net.h"
 #include "netlink.h"
@@ -21,6 +22,7 @@ static int __net_init net_init(struct net *net)
 
 	sn->net = net;
 	get_random_bytes(&sn->key, sizeof(sn->key));
+	shunt_ingress_net_init(sn);
 	sn->drops = shunt_drops_alloc();
 	if (!sn->drops)
 		return -ENOMEM;
@@ -47,6 +49,7 @@ static void __net_exit net_pre_exit(struct net *net)
 	mutex_lock(&sn->lock);
 	if (sn->service_count)
 		shunt_hook_unregister(net);
+	shunt_ingress_net_exit(sn);
 	mutex_unlock(&sn->lock);
 }
 
@@ -87,11 +90,16 @@ static int __init shunt_init(void)
 	err = shunt_link_init();
 	if (err)
 		goto err_net;
-	err = shunt_netlink_init();
+	err = shunt_ingress_init();
 	if (err)
 		goto err_link;
+	err = shunt_netlink_init();
+	if (err)
+		goto err_ingress;
 	return 0;
 
+err_ingress:
+	shunt_ingress_exit();
 err_link:
 	shunt_link_exit();
 err_net:
@@ -104,6 +112,7 @@ err_conn:
 static void __exit shunt_exit(void)
 {
 	shunt_netlink_exit();
+	shunt_ingress_exit();
 	shunt_link_exit();
 	unregister_pernet_subsys(&net_ops);
 	/* Servers and services are freed by callbacks too; this waits for all. */

@@ -53,6 +53,10 @@ struct shunt_net {
 	struct shunt_filter dsr_servers;	/* neighbours that matter; link.c */
 	struct notifier_block fib;		/* link.c */
 	struct delayed_work refresh;		/* link.c */
+	struct list_head attachments;		/* devices with the fast hook; lock */
+	unsigned int attachment_count;		/* lock */
+	bool attachments_hooked;		/* while there is a service; lock */
+
 	struct list_head leaving;		/* removed servers; lock */
 	struct work_struct reap;		/* service.c */
 };

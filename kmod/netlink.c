@@ -11,6 +11,7 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "ingress.h"
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -245,6 +246,34 @@ int shunt_nl_flush_doit(struct sk_buff *skb, struct genl_info *info)
 	shunt_service_flush(sn);
 	mutex_unlock(&sn->lock);
 	return 0;
+}
+
+/* Attaches the device that a request names, or detaches it. */
+static int change_device(struct genl_info *info,
+			 int (*change)(struct shunt_net *sn, const char *name,
+				       struct shunt_refusal *no))
+{
+	const struct nlattr *name = info->attrs[SHUNT_A_DEVICE_NAME];
+	struct shunt_net *sn = shunt_nl_net(info);
+	struct shunt_refusal no;
+	int err;
+
+	if (!name)
+		return shunt_nl_refuse_do(info, -EINVAL, 0, "a device must be named");
+	mutex_lock(&sn->lock);
+	err = change(sn, nla_data(name), &no);
+	mutex_unlock(&sn->lock);
+	return err ? shunt_nl_refuse(info->extack, info->attrs, err, &no) : 0;
+}
+
+int shunt_nl_attach_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return change_device(info, shunt_ingress_attach);
+}
+
+int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return change_device(info, shunt_ingress_detach);
 }
 
 /* The service, and the server's address and port, of a request. */

@@ -154,6 +154,16 @@ static const struct nla_policy shunt_status_get_nl_policy[SHUNT_A_STATUS_PAD + 1
 static const struct nla_policy shunt_flush_nl_policy[SHUNT_A_STATUS_PAD + 1] = {
 };
 
+/* SHUNT_CMD_ATTACH - do */
+static const struct nla_policy shunt_attach_nl_policy[SHUNT_A_DEVICE_NAME + 1] = {
+	[SHUNT_A_DEVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_DEVICE_MAX, },
+};
+
+/* SHUNT_CMD_DETACH - do */
+static const struct nla_policy shunt_detach_nl_policy[SHUNT_A_DEVICE_NAME + 1] = {
+	[SHUNT_A_DEVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_DEVICE_MAX, },
+};
+
 /* Ops table for shunt */
 static const struct genl_split_ops shunt_nl_ops[] = {
 	{
@@ -245,6 +255,20 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.doit		= shunt_nl_flush_doit,
 		.policy		= shunt_flush_nl_policy,
 		.maxattr	= SHUNT_A_STATUS_PAD,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_ATTACH,
+		.doit		= shunt_nl_attach_doit,
+		.policy		= shunt_attach_nl_policy,
+		.maxattr	= SHUNT_A_DEVICE_NAME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_DETACH,
+		.doit		= shunt_nl_detach_doit,
+		.policy		= shunt_detach_nl_policy,
+		.maxattr	= SHUNT_A_DEVICE_NAME,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -29,6 +29,8 @@ int shunt_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_drop_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_flush_doit(struct sk_buff *skb, struct genl_info *info);
+int shunt_nl_attach_doit(struct sk_buff *skb, struct genl_info *info);
+int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info);
 
 extern struct genl_family shunt_nl_family;
 

@@ -6,6 +6,7 @@
  * between.
  */
 #include "conn.h"
+#include "ingress.h"
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -323,6 +324,16 @@ static int put_schedulers(struct sk_buff *skb)
 	return nla_put_string(skb, SHUNT_A_STATUS_SCHEDULERS, names);
 }
 
+static int put_devices(struct sk_buff *skb, const struct shunt_net *sn)
+{
+	const struct shunt_attachment *at;
+
+	list_for_each_entry(at, &sn->attachments, list)
+		if (nla_put_string(skb, SHUNT_A_STATUS_DEVICES, at->name))
+			return -EMSGSIZE;
+	return 0;
+}
+
 int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct shunt_net *sn = shunt_nl_net(info);
@@ -330,16 +341,16 @@ int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	void *header;
 	int err;
 
-	reply = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!reply)
-		return shunt_nl_refuse_do(info, -ENOMEM, 0, "there is no memory for the answer");
-	header = genlmsg_put_reply(reply, info, &shunt_nl_family, 0, SHUNT_CMD_STATUS_GET);
-	if (!header) {
-		nlmsg_free(reply);
-		return shunt_nl_refuse_do(info, -EMSGSIZE, 0, "the answer does not fit a message");
-	}
-
 	mutex_lock(&sn->lock);
+	reply = genlmsg_new(NLMSG_DEFAULT_SIZE +
+			    sn->attachment_count * nla_total_size(IFNAMSIZ), GFP_KERNEL);
+	header = reply ? genlmsg_put_reply(reply, info, &shunt_nl_family, 0,
+					   SHUNT_CMD_STATUS_GET) : NULL;
+	if (!header) {
+		mutex_unlock(&sn->lock);
+		nlmsg_free(reply);
+		return shunt_nl_refuse_do(info, -ENOMEM, 0, "there is no memory for the answer");
+	}
 	err = nla_put_string(reply, SHUNT_A_STATUS_VERSION, SHUNT_VERSION) ?:
 	      nla_put_u32(reply, SHUNT_A_STATUS_SERVICES, sn->service_count) ?:
 	      nla_put_u32(reply, SHUNT_A_STATUS_SERVERS, sn->server_count) ?:
@@ -349,7 +360,8 @@ int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u32(reply, SHUNT_A_STATUS_BUCKETS,
 			  sn->table ? shunt_table_buckets(sn->table) : 0) ?:
 	      nla_put_u8(reply, SHUNT_A_STATUS_HOOKED, !!sn->table) ?:
-	      put_schedulers(reply);
+	      put_schedulers(reply) ?:
+	      put_devices(reply, sn);
 	mutex_unlock(&sn->lock);
 	if (err) {
 		nlmsg_free(reply);

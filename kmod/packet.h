@@ -54,6 +54,8 @@ struct shunt_packet {
 	u32 ack;		/* means something with the flag ACK only */
 	u8 tcp_flags;		/* byte 13 of the TCP header; 0 for others */
 	bool local;		/* made by this host */
+	/* At the fast hook: the general one decides about what cannot be sent. */
+	bool fast;
 };
 
 /* What tcp_flags is made of. RFC 9293, 3.1. */

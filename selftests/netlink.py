@@ -228,6 +228,7 @@ GOOD = {
     "server-get": [dict(service="web")],
     "conn-get": [FILTER], "conn-del": [FILTER],
     "drop-get": [{}], "status-get": [{}], "flush": [{}],
+    "attach": [dict(name="eth1")], "detach": [dict(name="eth0")],
 }
 # Left out, these have a meaning of their own; all others must be there.
 SETTINGS = {"scheduler", "mode", "timeouts", "on-expire", "on-remove", "on-empty",
@@ -251,12 +252,18 @@ ELSEWHERE = {"conn-del"}
 
 def configure(family):
     family.must("flush")
+    for name in ("eth0", "eth1"):
+        family.command("detach", family.build("detach", dict(name=name)))
+    family.must("attach", name="eth0")
     for name, values in BASE:
         family.must(name, **values)
 
 
 def state(family):
-    return [m[2] for name in ("service-get", "server-get") for m in family.must(name).messages]
+    devices = family.spec.sets["status"]["devices"]["number"]
+    status = family.must("status-get").messages[0][2]
+    return [m[2] for name in ("service-get", "server-get") for m in family.must(name).messages] + \
+        [payload for number, payload, _ in split(status) if number == devices]
 
 
 def limits(attribute, spec):
@@ -647,6 +654,8 @@ def pointing(family):
         ("server-add", "weight", dict(service="web", address="10.0.0.12", weight=65536)),
         ("server-set", "address", dict(weight=1, service="web", address="10.0.0.12")),
         ("server-get", "service", dict(service="none")),
+        ("attach", "name", dict(name="none")),
+        ("detach", "name", dict(name="eth1")),
         ("conn-get", "service", dict(service="none")),
         ("conn-del", "service", dict(service="none")),
         ("conn-del", "client", dict(service="web", client=b"12345")),
@@ -697,7 +706,7 @@ def flaws(spec, attributes, gives, data, absent=frozenset()):
             if payload:
                 yield "a pad with a payload"
             continue
-        if name in seen:
+        if name in seen and not attribute.get("multi-attr"):
             yield f"{name} twice"
         seen.add(name)
         if type_ == "string" and (payload[-1:] != b"\0" or b"\0" in payload[:-1]):

@@ -31,6 +31,7 @@ part() {
 # Connections of every kind, that stay.
 connections() {
 	shunt flush
+	shunt attach eth1
 	shunt service add dsr tcp "$VIP4:80"
 	shunt server add dsr 10.0.0.11
 	shunt service add dsr6 tcp "[$VIP6]:80"
