@@ -45,7 +45,7 @@ usage_words() {
 	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream or packet"
 	local -a words
 
-	usage "'bogus' is not a command; expected service, server, conn, drops, status, flush or version" bogus
+	usage "'bogus' is not a command; expected service, server, conn, attach, detach, drops, status, flush or version" bogus
 	usage "'' is not a command" ''
 	usage "'Service' is not a command" Service show
 	usage "'serv' is not a command" serv show
@@ -66,6 +66,10 @@ usage_words() {
 	usage "'extra' is one word too many" service show web extra
 	usage "'extra' is one word too many" server show web extra
 	usage "'extra' is one word too many" server del web 192.0.2.1 extra
+	for verb in attach detach; do
+		usage "'$verb' lacks its DEV; expected '$verb DEV'" "$verb"
+		usage "'extra' is one word too many; expected '$verb DEV'" "$verb" eth0 extra
+	done
 	usage "'extra' is not a key of 'service add'; expected $service_keys" \
 		service add web tcp 192.0.2.1:80 extra
 	usage "'on' is not a key of 'service set'; expected $service_keys" \
@@ -125,7 +129,7 @@ usage_words() {
 			service set web timeout "$state" 5 mode nat timeout "$state" 6
 	done
 
-	usage "'-x' is not an option; expected -j, -p, -h or -V" -x
+	usage "'-x' is not an option; expected -b, -j, -p, -h or -V" -x
 	usage "'-jx' is not an option" -jx status
 	usage "'--bogus' is not an option" status --bogus
 	usage "'--json=yes' is not an option" --json=yes status
@@ -147,6 +151,10 @@ usage_values() {
 	usage "'a/b' is not a name" conn show service a/b
 	usage "'a\\x0ab' is not a name" service del $'a\nb'
 
+	for name in '' . .. a/b a:b 'a b' $'a\nb' 0123456789abcdef; do
+		usage "is not the name of a device; expected 1 to 15 characters" attach "$name"
+		usage "is not the name of a device; expected 1 to 15 characters" detach "$name"
+	done
 	for name in TCP t icmp '' 6; do
 		usage "'$name' is not a protocol; expected tcp or udp" service add web "$name" 192.0.2.1:80
 	done
@@ -257,7 +265,7 @@ help_and_version() {
 	local -a words
 
 	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
-		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,drops,status,flush,version,"
+		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,attach,detach,drops,status,flush,version,"
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		check "--help $verb tells of nothing else" help_has "${words[@]}"
@@ -289,7 +297,7 @@ not_loaded() {
 	fi
 	for words in '' "service show" "-j service show" "-p server show" "-j conn show" "-j drops" \
 		"conn del service web" "service set web timeout syn 5 on-empty drop" \
-		"status" "-j status" "flush" "service del web" "server add web 192.0.2.1"; do
+		"status" "-j status" "flush" "attach eth0" "detach eth0" "service del web" "server add web 192.0.2.1"; do
 		# shellcheck disable=SC2086 # words
 		run $words
 		if [[ $status -eq 1 && -z $output && $error == *"not loaded"* &&
@@ -303,6 +311,57 @@ not_loaded() {
 	is "version says that there is no module" "$status $error $(xargs <<<"$output")" \
 		"0  cli ${version-$("$SHUNT" -V | cut -d' ' -f2)} module not loaded"
 	is "in JSON by an empty string" "$("$SHUNT" -j version | jq -c .module)" '""'
+}
+
+# in_file STATUS SENTENCE TEXT: the command file's fate.
+in_file() {
+	printf '%b' "$3" >"$WORK/commands"
+	run -b "$WORK/commands"
+	is "a file: ${3:0:60}" "$status $output$error" "$1 ${2:+${2/#@/$WORK/commands:}}"
+	run --batch - <"$WORK/commands"
+	is "the same from stdin" "$status $output$error" "$1 ${2:+${2/#@/stdin:}}"
+}
+
+# What is wrong with a file of commands is found before anything is sent, which
+# here would fail.
+batch() {
+	local word
+	local good="service add web tcp 192.0.2.1:80\n"
+
+	usage "'--batch' lacks its value; expected '--batch FILE'" -b
+	usage "'--batch' lacks its value" status --batch
+	usage "'--batch' is given twice" -b "$WORK/a" --batch "$WORK/a"
+	usage "'status' is one word too many; expected commands in the file only" -b "$WORK/a" status
+	in_file 0 "" ""
+	in_file 0 "" "\n  \n# nothing\n\t# at all\r\n"
+	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, drops, status, flush or version" \
+		"$good# comment\nbogus\nservice"
+	in_file 2 "@2: 'service add' lacks its tcp|udp; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
+		"$good service\tadd x # tcp"
+	in_file 2 "@1: '\"web\"' is not a name; expected 1 to 31 letters, digits, '.', '_' or '-'" \
+		'service del "web"\n'
+	in_file 2 "@2: 'x#y' is not a name; expected 1 to 31 letters, digits, '.', '_' or '-'" \
+		"${good}service del x#y"
+	in_file 2 "@1: '-x/' is not a name; expected 1 to 31 letters, digits, '.', '_' or '-'" \
+		"service del -- -x/\n"
+	in_file 2 "@1: '-j' is an option; expected none in a file" "service del -j web\n"
+	in_file 2 "@1: the line has no command" "--\n"
+	in_file 2 "@1: there is a NUL in the line" 'flush\0\n'
+	for word in "service show" "server show web" "conn show" drops status version; do
+		in_file 2 "@2: '${word% web}' changes nothing; expected commands that do" \
+			"$good$word\n$good"
+	done
+	run -b "$WORK/none"
+	is "a file that is not there" "$status $error" \
+		"1 shunt: cannot open '$WORK/none': No such file or directory"
+	run -b "$WORK"
+	is "a file that is a folder" "$status $error" "1 shunt: cannot read '$WORK': Is a directory"
+	if [[ -d /sys/module/shunt ]] || modinfo shunt >/dev/null 2>&1; then
+		skip "a file without a module" "this machine has one"
+		return
+	fi
+	in_file 1 "@2: the kernel module is not loaded; load it with 'modprobe shunt', or 'insmod shunt.ko' from the build directory" \
+		"\n$good$good"
 }
 
 # What cannot be written is an error, not a silence.
@@ -355,6 +414,10 @@ known() {
 		echo "web      192.0.2.11:80  dsr"
 		echo "web      192.0.2.12:80  dsr"
 		;;
+	"status")
+		echo "services  2"
+		echo "devices   eth0 wire7"
+		;;
 	"server show")
 		echo "SERVICE  ADDRESS        MODE"
 		echo "mail     192.0.2.21:25  dsr"
@@ -383,7 +446,8 @@ completion() {
 	completes "$(verbs | cut -d' ' -f1 | sort -u | xargs)" ''
 	completes "server service" ser
 	completes "" bogus ''
-	completes "--help --json --pretty --version -V -h -j -p" -
+	completes "$WORK/completion" -b "$WORK/compl"
+	completes "--batch --help --json --pretty --version -V -b -h -j -p" -
 	completes "--json" --j
 	completes "status" -j stat
 	completes "add del set show" -j service ''
@@ -398,6 +462,7 @@ completion() {
 		"service add") words+=(web tcp 192.0.2.1:80) ;;
 		"service "* | "server show") words+=(web) ;;
 		"server "*) words+=(web 192.0.2.11:80) ;;
+		attach | detach) words+=(eth0) ;;
 		esac
 		completes "$left" "${words[@]}" ''
 		for key in $left; do
@@ -427,6 +492,9 @@ completion() {
 	completes "mail web" conn show service ''
 	completes "192.0.2.11:80 192.0.2.12:80" server del web ''
 	completes "80" server del web 192.0.2.11:
+	completes "eth0 wire7" detach ''
+	completes "wire7" detach w
+	completes "$(find /sys/class/net -mindepth 1 -printf '%f\n' | grep -vx lo | sort | xargs)" attach ''
 }
 
 # section NAME: one section of the manual's source.
@@ -487,7 +555,7 @@ manual() {
 		is "its keys are told there" "$(missing "${names[@]}" <<<"$entry")" ""
 	done < <(verbs)
 	mapfile -t names < <("$SHUNT" --help | sed -nE 's/^  -(.), --([a-z]+) .*$/\1 , Fl Fl \2/p')
-	is "there are four options" "${#names[@]}" 4
+	is "there are five options" "${#names[@]}" 5
 	is "the manual tells of all" "$(section DESCRIPTION | missing "${names[@]/#/It Fl }")" ""
 
 	keys=$(spec_keys stats timeouts states service server conn drop status)
@@ -537,6 +605,7 @@ usage_words
 usage_values
 help_and_version
 not_loaded
+batch
 full_disk
 completion
 manual

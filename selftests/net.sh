@@ -87,6 +87,16 @@ insmod_shunt() {
 	IFS=, read -ra depends < <(modinfo -F depends "$SHUNT_KO")
 	[[ ${#depends[@]} -eq 0 ]] || modprobe -a "${depends[@]}"
 	insmod "$SHUNT_KO"
+	attach_if_asked
+}
+
+# With SHUNT_TEST_ATTACH the director's devices have the fast hook from the
+# moment there are both they and the module.
+attach_if_asked() {
+	[[ ${SHUNT_TEST_ATTACH-} && -e /run/netns/${NS_PREFIX}director && -d /sys/module/shunt ]] ||
+		return 0
+	shunt attach eth0
+	shunt attach eth1
 }
 
 in_vm() {
@@ -248,6 +258,7 @@ topo_up() {
 		topo_client + topo_router + topo_director + \
 		topo_dsr d1 11 + topo_dsr d2 12 + topo_dsr d3 13 + \
 		topo_nat n1 21 + topo_nat n2 22
+	attach_if_asked
 }
 
 # topo_vip ADDRESS...: one more VIP, as VIP4 and VIP6 are, IPv4 or IPv6.

@@ -308,6 +308,7 @@ text() {
 		connections 0
 		hooked yes
 		schedulers rr wrr wlc
+		devices
 		END
 	)"
 	is "version tells both" "$(shunt version | plain)" \

@@ -27,7 +27,7 @@ readonly CONN_KEYS="service:string protocol:string client:string client_port:num
 address:string port:number server:string server_port:number mode:string state:string \
 expires:number"
 readonly STATUS_KEYS="version:string services:number servers:number connections:number \
-buckets:number hooked:boolean schedulers:array"
+buckets:number hooked:boolean schedulers:array devices:array"
 readonly DROP_KEYS="service:string reason:string count:number meaning:string"
 
 # json DESCRIPTION WANTED FILTER ARGUMENTS...: what jq makes of a listing.

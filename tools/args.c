@@ -22,6 +22,15 @@ void put_name(struct request *req, const struct arg *arg, const char *word)
 	request_put(req, arg->attr, word, strlen(word) + 1, word);
 }
 
+void put_device(struct request *req, const struct arg *arg, const char *word)
+{
+	if (!parse_device(word))
+		usage_error("%s is not the name of a device; expected 1 to %d characters without blanks, '/' or ':'",
+			    quote(word), SHUNT_DEVICE_MAX);
+	req->subject = word;
+	request_put(req, arg->attr, word, strlen(word) + 1, word);
+}
+
 void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word)
 {

@@ -20,6 +20,8 @@ enum suggest {
 	SUGGEST_NOTHING,
 	SUGGEST_SERVICES,
 	SUGGEST_SERVERS,
+	SUGGEST_DEVICES,
+	SUGGEST_ATTACHED,
 };
 
 /* One argument of a verb. */
@@ -54,6 +56,7 @@ struct verb {
 	const struct arg *keys;		/* NULL if it has none */
 	uint8_t cmd;
 	bool needs_key;
+	bool changes;			/* something, and so may be in a batch */
 };
 
 extern const struct verb verbs[];
@@ -63,11 +66,19 @@ struct option {
 	char letter;			/* 0: none, and not for people */
 	const char *word;
 	const char *help;
-	bool *flag;
+	bool *flag;			/* set, if the option takes no value */
+	const char **value;		/* else its value... */
+	const char *label;		/* ...which help writes so */
 };
 
 extern const struct option options[];
 extern const size_t option_count;
+
+/* main.c: the verb that words begin with; moves them and their count past. */
+const struct verb *verb_find(char ***words, size_t *count, bool partial);
+
+/* batch.c */
+void batch_run(const char *path);
 
 /* args.c */
 void args_parse(const struct verb *verb, char **words, size_t count,
@@ -76,6 +87,7 @@ void put_name(struct request *req, const struct arg *arg, const char *word);
 void put_protocol(struct request *req, const struct arg *arg, const char *word);
 void put_endpoint(struct request *req, const struct arg *arg, const char *word);
 void put_target(struct request *req, const struct arg *arg, const char *word);
+void put_device(struct request *req, const struct arg *arg, const char *word);
 void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word);
 void put_mode(struct request *req, const struct arg *arg, const char *word);

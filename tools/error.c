@@ -7,9 +7,21 @@
 
 #include "print.h"
 
+static const char *at_file;
+static size_t at_line;
+
+void error_at(const char *file, size_t line)
+{
+	at_file = file;
+	at_line = line;
+}
+
 static void complain(const char *format, va_list args)
 {
-	fputs("shunt: ", stderr);
+	if (at_file)
+		fprintf(stderr, "%s:%zu: ", at_file, at_line);
+	else
+		fputs("shunt: ", stderr);
 	vfprintf(stderr, format, args);
 	fputc('\n', stderr);
 }

@@ -174,9 +174,15 @@ static void print_options(void)
 {
 	puts("\nOptions, anywhere:");
 	for (size_t i = 0; i < option_count; i++) {
-		if (options[i].help)
-			printf("  -%c, --%-10s%s\n", options[i].letter,
-			       options[i].word, options[i].help);
+		const char *label = options[i].label;
+		char text[32];
+
+		if (!options[i].help)
+			continue;
+		snprintf(text, sizeof(text), "%s%s%s", options[i].word,
+			 label ? " " : "", label ? label : "");
+		printf("  -%c, --%-12s%s\n", options[i].letter, text,
+		       options[i].help);
 	}
 }
 
@@ -200,7 +206,7 @@ void help_print(const char *object, const char *name)
 		if (name && strcmp(name, verb->name))
 			continue;
 		print_verb(verb);
-		if (name)
+		if (name || (object && !verb->name))
 			print_keys(verb);
 	}
 	print_options();

@@ -14,15 +14,20 @@ static bool want_pretty;
 static bool want_help;
 static bool want_version;
 static bool want_completion;
+static const char *batch_file;
 
 const struct option options[] = {
-	{ 'j', "json", "Print JSON.", &want_json },
-	{ 'p', "pretty", "Print JSON, indented.", &want_pretty },
-	{ 'h', "help", "Print help; if one command is named, with its keys.",
-	  &want_help },
-	{ 'V', "version", "Print the version of the command line.",
-	  &want_version },
-	{ 0, "completion", NULL, &want_completion },
+	{ .letter = 'b', .word = "batch", .value = &batch_file, .label = "FILE",
+	  .help = "Do the commands in a file, one a line; - for stdin." },
+	{ .letter = 'j', .word = "json", .flag = &want_json,
+	  .help = "Print JSON." },
+	{ .letter = 'p', .word = "pretty", .flag = &want_pretty,
+	  .help = "Print JSON, indented." },
+	{ .letter = 'h', .word = "help", .flag = &want_help,
+	  .help = "Print help; if one command is named, with its keys." },
+	{ .letter = 'V', .word = "version", .flag = &want_version,
+	  .help = "Print the version of the command line." },
+	{ .word = "completion", .flag = &want_completion },
 };
 
 const size_t option_count = ARRAY_SIZE(options);
@@ -116,7 +121,8 @@ const struct verb verbs[] = {
 	{
 		.object = "service", .name = "add",
 		.help = "Add a service; keys not given have their defaults.",
-		.run = change, .cmd = SHUNT_CMD_SERVICE_ADD,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVICE_ADD,
 		.places = {
 			{ .label = "NAME", .put = put_name,
 			  .attr = SHUNT_A_SERVICE_NAME },
@@ -130,7 +136,8 @@ const struct verb verbs[] = {
 	}, {
 		.object = "service", .name = "set",
 		.help = "Change a service; the rest of it stays as it is.",
-		.run = change, .cmd = SHUNT_CMD_SERVICE_SET,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVICE_SET,
 		.needs_key = true,
 		.places = {
 			{ .label = "NAME", .put = put_name,
@@ -141,7 +148,8 @@ const struct verb verbs[] = {
 	}, {
 		.object = "service", .name = "del",
 		.help = "Remove a service with its servers and connections.",
-		.run = change, .cmd = SHUNT_CMD_SERVICE_DEL,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVICE_DEL,
 		.places = {
 			{ .label = "NAME", .put = put_name,
 			  .attr = SHUNT_A_SERVICE_NAME,
@@ -159,7 +167,8 @@ const struct verb verbs[] = {
 	}, {
 		.object = "server", .name = "add",
 		.help = "Add a server: the service's port and mode, and weight 1, if not told otherwise.",
-		.run = change, .cmd = SHUNT_CMD_SERVER_ADD,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVER_ADD,
 		.places = {
 			SERVICE(SHUNT_A_SERVER_SERVICE),
 			{ .label = "ADDR[:PORT]", .put = put_target,
@@ -170,7 +179,8 @@ const struct verb verbs[] = {
 	}, {
 		.object = "server", .name = "set",
 		.help = "Change a server; a new mode holds for new connections.",
-		.run = change, .cmd = SHUNT_CMD_SERVER_SET,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVER_SET,
 		.needs_key = true,
 		.places = {
 			SERVICE(SHUNT_A_SERVER_SERVICE),
@@ -180,7 +190,8 @@ const struct verb verbs[] = {
 	}, {
 		.object = "server", .name = "del",
 		.help = "Remove a server; the service's on-remove says what becomes of its connections.",
-		.run = change, .cmd = SHUNT_CMD_SERVER_DEL,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVER_DEL,
 		.places = {
 			SERVICE(SHUNT_A_SERVER_SERVICE),
 			SERVER(SHUNT_A_SERVER_ADDRESS, SHUNT_A_SERVER_PORT),
@@ -202,9 +213,30 @@ const struct verb verbs[] = {
 	}, {
 		.object = "conn", .name = "del",
 		.help = "Forget the connections that match, and tell how many they were.",
-		.run = conn_del, .cmd = SHUNT_CMD_CONN_DEL,
+		.run = conn_del, .changes = true,
+		.cmd = SHUNT_CMD_CONN_DEL,
 		.needs_key = true,
 		.keys = conn_keys,
+	}, {
+		.object = "attach",
+		.help = "Put the fast hook on a device: known connections take a shorter way from there.",
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_ATTACH,
+		.places = {
+			{ .label = "DEV", .put = put_device,
+			  .attr = SHUNT_A_DEVICE_NAME,
+			  .suggest = SUGGEST_DEVICES },
+		},
+	}, {
+		.object = "detach",
+		.help = "Take the fast hook off a device.",
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_DETACH,
+		.places = {
+			{ .label = "DEV", .put = put_device,
+			  .attr = SHUNT_A_DEVICE_NAME,
+			  .suggest = SUGGEST_ATTACHED },
+		},
 	}, {
 		.object = "drops",
 		.help = "Tell how many packets were not forwarded, and why.",
@@ -216,7 +248,8 @@ const struct verb verbs[] = {
 	}, {
 		.object = "flush",
 		.help = "Remove all services with their servers and connections.",
-		.run = change, .cmd = SHUNT_CMD_FLUSH,
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_FLUSH,
 	}, {
 		.object = "version",
 		.help = "Tell the versions of the command line and the module.",
@@ -226,29 +259,66 @@ const struct verb verbs[] = {
 
 const size_t verb_count = ARRAY_SIZE(verbs);
 
-static bool set_long_option(const char *word)
+static const struct option *find_option(char letter, const char *word)
 {
 	for (size_t i = 0; i < option_count; i++) {
-		if (!strcmp(options[i].word, word)) {
-			*options[i].flag = true;
-			return true;
-		}
+		if (word ? !strcmp(options[i].word, word) :
+			   options[i].letter == letter)
+			return &options[i];
 	}
-	return false;
+	return NULL;
 }
 
-static bool set_short_options(const char *letters)
+__noreturn
+static void not_an_option(const char *word)
 {
-	for (; *letters; letters++) {
-		size_t i = 0;
+	usage_error("%s is not an option; expected -b, -j, -p, -h or -V",
+		    quote(word));
+}
 
-		while (i < option_count && options[i].letter != *letters)
-			i++;
-		if (i == option_count)
-			return false;
-		*options[i].flag = true;
+/*
+ * Takes one option, with the value behind it if it has one. The value is what
+ * is left of the word, or else the next word, which *used then counts.
+ */
+static void set_option(const struct option *option, const char *left,
+		       char *next, size_t *used)
+{
+	if (!option->value) {
+		*option->flag = true;
+		return;
 	}
-	return true;
+	if (*option->value)
+		usage_error("'--%s' is given twice; expected it once",
+			    option->word);
+	if (!*left && !next)
+		usage_error("'--%s' lacks its value; expected '--%s %s'",
+			    option->word, option->word, option->label);
+	*option->value = *left ? left : next;
+	*used += !*left;
+}
+
+/* Takes the options in a word, and returns how many words that were. */
+static size_t take_option(char *word, char *next)
+{
+	const struct option *option;
+	size_t used = 1;
+
+	if (word[1] == '-') {
+		option = find_option(0, word + 2);
+		if (!option)
+			not_an_option(word);
+		set_option(option, "", next, &used);
+		return used;
+	}
+	for (const char *c = word + 1; *c; c++) {
+		option = find_option(*c, NULL);
+		if (!option)
+			not_an_option(word);
+		set_option(option, c + 1, next, &used);
+		if (option->value)
+			break;
+	}
+	return used;
 }
 
 /* Moves the words that are no options to the front, and returns their count. */
@@ -257,21 +327,18 @@ static size_t take_options(char **words, size_t count)
 	bool options_end = false;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; ) {
 		char *word = words[i];
-		bool known = true;
 
-		if (options_end || word[0] != '-' || !word[1])
+		if (options_end || word[0] != '-' || !word[1]) {
 			words[kept++] = word;
-		else if (!strcmp(word, "--"))
+			i++;
+		} else if (!strcmp(word, "--")) {
 			options_end = true;
-		else if (word[1] == '-')
-			known = set_long_option(word + 2);
-		else
-			known = set_short_options(word + 1);
-		if (!known)
-			usage_error("%s is not an option; expected -j, -p, -h or -V",
-				    quote(word));
+			i++;
+		} else {
+			i += take_option(word, i + 1 < count ? words[i + 1] : NULL);
+		}
 	}
 	return kept;
 }
@@ -290,8 +357,7 @@ static void list_names(const char *object, const char **names)
 	}
 }
 
-/* Finds the verb the words begin with, and moves them and their count past. */
-static const struct verb *find_verb(char ***words, size_t *count, bool partial)
+const struct verb *verb_find(char ***words, size_t *count, bool partial)
 {
 	const char *names[ARRAY_SIZE(verbs)] = {};
 	const char *object = (*words)[0];
@@ -335,7 +401,7 @@ static void help(char **words, size_t count)
 		return;
 	}
 	whole = count == 1;
-	verb = find_verb(&words, &count, true);
+	verb = verb_find(&words, &count, true);
 	help_print(verb->object, whole ? NULL : verb->name);
 }
 
@@ -350,7 +416,7 @@ static void run(char **words, size_t count)
 		words = overview;
 		count = ARRAY_SIZE(overview);
 	}
-	verb = find_verb(&words, &count, false);
+	verb = verb_find(&words, &count, false);
 	args_parse(verb, words, count, &req);
 	verb->run(&req);
 }
@@ -383,6 +449,11 @@ int main(int argc, char **argv)
 		puts("shunt " SHUNT_VERSION);
 	else if (want_completion)
 		completion_print();
+	else if (batch_file && count)
+		usage_error("%s is one word too many; expected commands in the file only",
+			    quote(words[0]));
+	else if (batch_file)
+		batch_run(batch_file);
 	else
 		run(words, count);
 	print_flush();

@@ -155,6 +155,14 @@ bool parse_name(const char *word, size_t max)
 	return len && len <= max;
 }
 
+/* As the kernel has it. */
+bool parse_device(const char *word)
+{
+	return *word && strlen(word) <= SHUNT_DEVICE_MAX &&
+	       strcmp(word, ".") && strcmp(word, "..") &&
+	       !strpbrk(word, "/: \t\n\v\f\r");
+}
+
 bool parse_enum(const struct names *names, const char *word, uint32_t *value)
 {
 	for (size_t i = 0; i < names->count; i++) {

@@ -40,6 +40,7 @@ enum {
 bool parse_number(const char *word, uint32_t min, uint32_t max,
 		  uint32_t *number);
 bool parse_name(const char *word, size_t max);
+bool parse_device(const char *word);
 bool parse_enum(const struct names *names, const char *word, uint32_t *value);
 /*
  * Takes ADDR, ADDR:PORT, [ADDR] and [ADDR]:PORT. What stands behind the colon

@@ -26,6 +26,8 @@ __noreturn __printf(1, 2)
 void usage_error(const char *format, ...);
 __printf(1, 2)
 void warn(const char *format, ...);
+/* From here on sentences begin with a place in a file, or with NULL no more. */
+void error_at(const char *file, size_t line);
 /* Returns the word in quotes, fit for one line of a terminal. */
 const char *quote(const char *word);
 /* What is written there is in *text after fclose, to be freed. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/genetlink.h>
 #include <linux/shunt.h>
 
 #include "cli.h"
@@ -97,9 +98,32 @@ void drops_show(struct request *req)
 	free(list.drops);
 }
 
+/* The devices attached, as words; a byte that could confuse is written \xNN. */
+static char *read_devices(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *attr;
+	char *words;
+	FILE *out = open_text(&words);
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) != SHUNT_A_STATUS_DEVICES)
+			continue;
+		for (const char *c = nl_string(attr); *c; c++) {
+			if (*c > ' ' && *c < 0x7f)
+				fputc(*c, out);
+			else
+				fprintf(out, "\\x%02x", (unsigned char)*c);
+		}
+		fputc(' ', out);
+	}
+	fclose(out);
+	return words;
+}
+
 static void print_status(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[SHUNT_A_STATUS_MAX + 1] = {};
+	char *devices = read_devices(nlh);
 
 	(void)data;
 	nl_attrs(nlh, attrs, SHUNT_A_STATUS_MAX);
@@ -115,8 +139,10 @@ static void print_status(const struct nlmsghdr *nlh, void *data)
 		   nl_number(attrs[SHUNT_A_STATUS_HOOKED]));
 	print_words("schedulers",
 		    nl_string(attrs[SHUNT_A_STATUS_SCHEDULERS]));
+	print_words("devices", devices);
 	print_close();
 	print_end();
+	free(devices);
 }
 
 void status_show(struct request *req)

@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# vm-options: --timeout 1500
+# The fast hook changes nothing but the way: other scripts again, each as it is,
+# with the director's devices attached.
+#
+#    The networks of those scripts.
+set -uo pipefail
+
+readonly AGAIN=(forward states headers mtu drops fragments icmp offload loops udp policies director
+	beside transfer)
+count=0
+failed=0
+
+for name in ${SHUNT_TEST_NAMES-"${AGAIN[@]}"}; do
+	count=$((count + 1))
+	start=$SECONDS
+	if SHUNT_TEST_ATTACH=y "$(dirname "$0")/test-$name.sh" >/tmp/again 2>&1; then
+		echo "ok $count - test-$name ($((SECONDS - start)) s): $(tail -n 1 /tmp/again)"
+	else
+		failed=$((failed + 1))
+		sed 's/^/    /' /tmp/again
+		echo "not ok $count - test-$name"
+	fi
+done
+echo "1..$count"
+echo "$((count - failed)) passed, $failed failed, 0 skipped"
+[[ $failed -eq 0 ]]
