@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The connection table of a network namespace. Its design opens conn.c. */
+/*
+ * Connections. Their design opens conn.c, that of the table they are in
+ * table.c.
+ */
 #ifndef SHUNT_CONN_H
 #define SHUNT_CONN_H
 
 #include <linux/jiffies.h>
-#include <linux/list.h>
+#include <linux/types.h>
 #include <uapi/linux/shunt.h>
 
 #include "packet.h"
@@ -13,19 +16,11 @@
 struct shunt_net;
 struct shunt_server;
 struct shunt_service;
-struct shunt_table;
 
 enum shunt_dir {
 	SHUNT_DIR_CLIENT,	/* from the client to the service */
 	SHUNT_DIR_SERVER,	/* from a NAT server to the client */
 	SHUNT_DIRS,
-};
-
-/* What the table links: one per direction that the director sees. */
-struct shunt_conn_end {
-	struct hlist_node node;
-	struct shunt_tuple tuple;
-	u8 dir;			/* enum shunt_dir, its index in the connection */
 };
 
 enum {
@@ -41,53 +36,117 @@ enum {
 	SHUNT_MARK_EXACT = BIT(6),	/* every packet is noted; see shunt_conn_touch() */
 };
 
+enum {
+	SHUNT_KIND_IPV6 = BIT(0),
+	SHUNT_KIND_UDP = BIT(1),
+};
+
+/*
+ * The beginning of each; what follows depends on kind and mode.
+ *
+ * An "end" is one direction of a connection, as the table chains it: the
+ * connection's address with an enum shunt_dir in its lowest bit; 0 is none.
+ */
 struct shunt_conn {
-	struct shunt_conn_end end[SHUNT_DIRS];	/* the second in NAT only */
+	unsigned long next;	/* in the chain of the client's tuple */
 	struct shunt_server *server;	/* counted in server->conns while linked */
+	struct rcu_head rcu;
+	u32 hash;	/* of the client's tuple */
 	u32 seen;	/* jiffies of the last packet, up to a second old */
 	u32 seq[SHUNT_DIRS];	/* TCP: next of this side, up to TCP_LAG bytes old */
 	u8 state;	/* enum shunt_conn_state, by shunt_conn_become() */
-	u8 mode;	/* enum shunt_mode, fixed */
 	u8 marks;	/* SHUNT_MARK_* */
-	bool linked;	/* the locks of all its buckets */
-	struct rcu_head rcu;
+	u8 mode;	/* enum shunt_mode, fixed */
+	u8 kind;	/* SHUNT_KIND_*, fixed */
+	__be16 sport;	/* of the client's tuple, fixed */
+	__be16 dport;
 };
 
-/* May sleep. The module's slab cache. */
+struct shunt_conn_ipv4 {
+	struct shunt_conn conn;
+	__be32 src;	/* of the client's tuple, fixed */
+	__be32 dst;
+};
+
+struct shunt_conn_ipv6 {
+	struct shunt_conn conn;
+	struct in6_addr src;
+	struct in6_addr dst;
+};
+
+/* In NAT, the way back. Its tuple follows from the client's and the server. */
+struct shunt_conn_back {
+	unsigned long next;
+	u32 hash;
+};
+
+struct shunt_conn_nat4 {
+	struct shunt_conn_ipv4 ipv4;
+	struct shunt_conn_back back;
+};
+
+struct shunt_conn_nat6 {
+	struct shunt_conn_ipv6 ipv6;
+	struct shunt_conn_back back;
+};
+
+/* Room for any, where the table is not concerned. */
+union shunt_conn_any {
+	struct shunt_conn conn;
+	struct shunt_conn_nat4 nat4;
+	struct shunt_conn_nat6 nat6;
+};
+
+static inline unsigned long shunt_conn_end(const struct shunt_conn *conn, enum shunt_dir dir)
+{
+	return (unsigned long)conn | dir;
+}
+
+static inline struct shunt_conn *shunt_end_conn(unsigned long end)
+{
+	return (struct shunt_conn *)(end & ~1UL);
+}
+
+static inline enum shunt_dir shunt_end_dir(unsigned long end)
+{
+	return end & 1;
+}
+
+static inline bool shunt_conn_is_ipv6(const struct shunt_conn *conn)
+{
+	return conn->kind & SHUNT_KIND_IPV6;
+}
+
+/* Of a NAT connection. */
+static inline struct shunt_conn_back *shunt_conn_back(struct shunt_conn *conn)
+{
+	if (shunt_conn_is_ipv6(conn))
+		return &container_of(conn, struct shunt_conn_nat6, ipv6.conn)->back;
+	return &container_of(conn, struct shunt_conn_nat4, ipv4.conn)->back;
+}
+
+/* May sleep. The module's slab caches. */
 int shunt_conn_init(void);
 void shunt_conn_exit(void);
 
-/*
- * May sleep. A table and the worker that expires its entries; freeing it ends
- * both, and all its connections, when no packet can reach the table any more.
- */
-struct shunt_table *shunt_table_alloc(struct shunt_net *sn);
-void shunt_table_free(struct shunt_table *table);
-
-/* Any context. Entries and buckets there are. */
-unsigned long shunt_table_count(const struct shunt_table *table);
-unsigned int shunt_table_buckets(const struct shunt_table *table);
-
 /* Under RCU, any context: */
 
-/* The living connection that a tuple belongs to and the tuple's direction. */
-struct shunt_conn *shunt_conn_find(struct shunt_net *sn,
-				   const struct shunt_tuple *tuple,
-				   enum shunt_dir *dir);
+/*
+ * The living connection that a packet belongs to, and in which direction. Fills
+ * in pkt->hash.
+ */
+struct shunt_conn *shunt_conn_find(struct shunt_packet *pkt, enum shunt_dir *dir);
 
 /*
- * Makes the connection of a client's packet to a server. Bottom halves off.
- * Returns it, or the one that another CPU made of the same tuple meanwhile, or
- * NULL with the reason in *reason.
+ * Makes the connection of a client's packet, for which none was found, to a
+ * server. Bottom halves off. Returns it, or the one that another CPU made of
+ * the same tuple meanwhile, or NULL with the reason in *reason.
  */
 struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,
 				   enum shunt_reason *reason);
 
-/*
- * Fills in a connection that is in no table, of which pkt is the first packet;
- * zeroed before.
- */
-void shunt_conn_fill(struct shunt_conn *conn, const struct shunt_tuple *tuple,
+/* Fills in a connection that is in no table, zeroed before. */
+void shunt_conn_fill(union shunt_conn_any *any, const struct shunt_tuple *tuple,
 		     struct shunt_server *server);
 
 /*
@@ -96,39 +155,24 @@ void shunt_conn_fill(struct shunt_conn *conn, const struct shunt_tuple *tuple,
  */
 bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn);
 
+/* The same because its time was up; sends the resets that its service asks for. */
+bool shunt_conn_expire(struct shunt_net *sn, struct shunt_conn *conn);
+
 /*
  * Moves a connection from a state to another, unless it is in that state no
  * more; the server's counts by state follow. Bottom halves off.
  */
 void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to);
 
+/* The client's tuple, or that of the answers in NAT. */
+void shunt_conn_tuple(const struct shunt_conn *conn, struct shunt_tuple *tuple);
+void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tuple);
+
+/* Jiffies until the connection is absent to lookups; 0 if it is. */
+u32 shunt_conn_left(const struct shunt_conn *conn);
+
 /* Seconds, rounded up, until the connection expires; 0 if it has. */
 u32 shunt_conn_expires(const struct shunt_conn *conn);
-
-/*
- * Under the namespace's lock, may sleep. Unlinks the connections that fn, which
- * is called under RCU with bottom halves off, says yes to. Returns how many.
- */
-unsigned int shunt_conn_delete(struct shunt_net *sn,
-			       bool (*fn)(const struct shunt_conn *conn, const void *arg),
-			       const void *arg);
-
-/* The same for the connections of a dead service, or all with NULL. */
-void shunt_conn_flush(struct shunt_net *sn, const struct shunt_service *service);
-
-/*
- * Under the namespace's lock, may sleep. Calls fn under RCU for each living
- * connection from *bucket and the *skip-th entry in it on, until it returns
- * nonzero, which is returned; a later call goes on with the connection that fn
- * refused.
- */
-int shunt_conn_walk(struct shunt_net *sn, unsigned long *bucket, unsigned long *skip,
-		    int (*fn)(const struct shunt_conn *conn, void *arg), void *arg);
-
-static inline const struct shunt_tuple *shunt_conn_tuple(const struct shunt_conn *conn)
-{
-	return &conn->end[SHUNT_DIR_CLIENT].tuple;
-}
 
 /*
  * A packet was seen. The stamp is written at most once a second, so timeouts

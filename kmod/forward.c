@@ -81,11 +81,11 @@ static bool may_begin(const struct shunt_packet *pkt, const struct shunt_service
  */
 static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_server *server)
 {
-	struct shunt_conn conn = {};
+	union shunt_conn_any any = {};
 
-	shunt_conn_fill(&conn, &pkt->tuple, server);
-	return sent(pkt, &conn, SHUNT_DIR_CLIENT,
-		    shunt_forward_send(pkt, &conn, SHUNT_DIR_CLIENT));
+	shunt_conn_fill(&any, &pkt->tuple, server);
+	return sent(pkt, &any.conn, SHUNT_DIR_CLIENT,
+		    shunt_forward_send(pkt, &any.conn, SHUNT_DIR_CLIENT));
 }
 
 /*
@@ -119,16 +119,16 @@ static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_se
 {
 	const struct shunt_service_key *key = &server->service->key;
 	struct shunt_tuple tuple = pkt->tuple;
-	struct shunt_conn conn = {};
+	union shunt_conn_any any = {};
 
 	tuple.src = pkt->tuple.dst;
 	tuple.sport = pkt->tuple.dport;
 	tuple.dst = key->addr;
 	tuple.dport = key->port;
-	shunt_conn_fill(&conn, &tuple, server);
-	return sent(pkt, &conn, SHUNT_DIR_SERVER,
-		    error ? shunt_nat_ops.send_error(pkt, &conn, SHUNT_DIR_SERVER) :
-			    shunt_nat_ops.send(pkt, &conn, SHUNT_DIR_SERVER));
+	shunt_conn_fill(&any, &tuple, server);
+	return sent(pkt, &any.conn, SHUNT_DIR_SERVER,
+		    error ? shunt_nat_ops.send_error(pkt, &any.conn, SHUNT_DIR_SERVER) :
+			    shunt_nat_ops.send(pkt, &any.conn, SHUNT_DIR_SERVER));
 }
 
 /* A packet, or an error, of neither a connection nor a client of a service. */
@@ -234,7 +234,7 @@ static enum shunt_verdict forward_whole(struct shunt_packet *pkt)
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
 
-	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+	conn = shunt_conn_find(pkt, &dir);
 	if (!conn)
 		return forward_first(pkt);
 	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags) &&
@@ -258,7 +258,7 @@ static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
 
-	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+	conn = shunt_conn_find(pkt, &dir);
 	if (!conn)
 		return forward_answer(pkt, true);
 	return sent(pkt, conn, dir, modes[conn->mode]->send_error(pkt, conn, dir));
@@ -272,7 +272,7 @@ static enum shunt_verdict drop_malformed(struct shunt_packet *pkt)
 	enum shunt_dir dir;
 
 	if (!service) {
-		conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+		conn = shunt_conn_find(pkt, &dir);
 		if (!conn)
 			return SHUNT_PASS;
 		service = conn->server->service;
@@ -333,7 +333,7 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family)
 
 	if (shunt_packet_parse(pkt, family) != SHUNT_PARSED_WHOLE)
 		return SHUNT_PASS;
-	conn = shunt_conn_find(pkt->sn, &pkt->tuple, &dir);
+	conn = shunt_conn_find(pkt, &dir);
 	if (!conn)
 		return SHUNT_PASS;
 	/* It may begin another connection. */

@@ -30,17 +30,18 @@
 /* What one side of a packet is to become. */
 struct rewrite {
 	bool source;			/* else the destination */
-	const union nf_inet_addr *addr;
 	__be16 port;
+	union nf_inet_addr addr;
 };
 
 static struct rewrite rewrite_for(const struct shunt_conn *conn, enum shunt_dir dir)
 {
-	const struct shunt_tuple *client = shunt_conn_tuple(conn);
+	struct shunt_tuple client;
 
 	if (dir == SHUNT_DIR_CLIENT)
-		return (struct rewrite){ false, &conn->server->addr, conn->server->port };
-	return (struct rewrite){ true, &client->dst, client->dport };
+		return (struct rewrite){ false, conn->server->port, conn->server->addr };
+	shunt_conn_tuple(conn, &client);
+	return (struct rewrite){ true, client.dport, client.dst };
 }
 
 /*
@@ -111,8 +112,8 @@ static enum shunt_reason prepare(struct shunt_packet *pkt, const struct rewrite 
 	const struct shunt_tuple *tuple = &pkt->tuple;
 	enum shunt_reason reason;
 
-	*entry = to->source ? route(pkt, to->addr, &tuple->dst) :
-			      route(pkt, &tuple->src, to->addr);
+	*entry = to->source ? route(pkt, &to->addr, &tuple->dst) :
+			      route(pkt, &tuple->src, &to->addr);
 	if (!*entry)
 		return SHUNT_DROP_NO_ROUTE;
 	reason = shunt_forward_check(pkt, dst_mtu(*entry));
@@ -152,17 +153,17 @@ static void put_addr(struct sk_buff *skb, u8 family, void *header, const struct 
 		__be32 *addr = to->source ? &ip->saddr : &ip->daddr;
 
 		if (sum)
-			inet_proto_csum_replace4(sum, skb, *addr, to->addr->ip, true);
-		csum_replace4(&ip->check, *addr, to->addr->ip);
-		*addr = to->addr->ip;
+			inet_proto_csum_replace4(sum, skb, *addr, to->addr.ip, true);
+		csum_replace4(&ip->check, *addr, to->addr.ip);
+		*addr = to->addr.ip;
 	} else {
 		struct ipv6hdr *ip = header;
 		struct in6_addr *addr = to->source ? &ip->saddr : &ip->daddr;
 
 		if (sum)
 			inet_proto_csum_replace16(sum, skb, addr->s6_addr32,
-						  to->addr->in6.s6_addr32, true);
-		*addr = to->addr->in6;
+						  to->addr.in6.s6_addr32, true);
+		*addr = to->addr.in6;
 	}
 }
 
@@ -259,7 +260,7 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 	port = (__be16 *)(data + pkt->inner_l4) + (to->source ? 1 : 0);
 
 	/* What the inner headers' checksums have to make up for. */
-	delta = csum_sub(csum_partial(to->addr, addr_size, 0),
+	delta = csum_sub(csum_partial(&to->addr, addr_size, 0),
 			 csum_partial(data + addr_at, addr_size, 0));
 	if (pkt->tuple.family == NFPROTO_IPV4) {
 		u8 *check = data + pkt->inner + offsetof(struct iphdr, check);
@@ -278,7 +279,7 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 			put_covered(icmp_sum, data + at, &sum, sizeof(sum));
 		}
 	}
-	put_covered(icmp_sum, data + addr_at, to->addr, addr_size);
+	put_covered(icmp_sum, data + addr_at, &to->addr, addr_size);
 	put_covered(icmp_sum, port, &to->port, sizeof(to->port));
 }
 

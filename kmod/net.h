@@ -14,6 +14,7 @@
 
 #include "filter.h"
 
+struct shunt_buckets;
 struct shunt_drops;
 struct shunt_table;
 
@@ -24,11 +25,11 @@ struct shunt_net {
 	 * What the data path reads of a packet first. Set while the hooks are
 	 * registered, which is while there is a service.
 	 */
-	struct shunt_table *table;
+	struct shunt_buckets __rcu *buckets;	/* table.c */
 	struct shunt_filter vips;		/* virtual addresses */
 	struct shunt_filter nat_servers;	/* addresses of NAT servers */
 	struct shunt_drops __percpu *drops;
-	siphash_key_t key;			/* of the table's hash */
+	hsiphash_key_t key;			/* of the table's hash */
 
 	/* Answers to senders of packets not forwarded, in this second; hook.c. */
 	unsigned long answers_at;
@@ -56,7 +57,7 @@ struct shunt_net {
 	struct list_head attachments;		/* devices with the fast hook; lock */
 	unsigned int attachment_count;		/* lock */
 	bool attachments_hooked;		/* while there is a service; lock */
-
+	struct shunt_table *table;		/* with the hooks, too; table.c */
 	struct list_head leaving;		/* removed servers; lock */
 	struct work_struct reap;		/* service.c */
 };

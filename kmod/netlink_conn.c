@@ -8,6 +8,7 @@
 #include "netlink.h"
 #include "netlink_gen.h"
 #include "service.h"
+#include "table.h"
 
 /* Whether what connections are to be picked by makes sense. */
 static int check_filter(struct shunt_net *sn, struct netlink_ext_ack *extack,
@@ -54,42 +55,45 @@ static bool same_port(const struct nlattr *attr, __be16 port)
 
 static bool conn_wanted(const struct shunt_conn *conn, struct nlattr *const *filter)
 {
-	const struct shunt_tuple *tuple = shunt_conn_tuple(conn);
 	const struct shunt_server *server = conn->server;
+	struct shunt_tuple tuple;
 
 	if (!filter)
 		return true;
 	if (filter[SHUNT_A_CONN_SERVICE] &&
 	    strcmp(nla_data(filter[SHUNT_A_CONN_SERVICE]), server->service->name))
 		return false;
-	return same_addr(filter[SHUNT_A_CONN_CLIENT], &tuple->src, tuple->family) &&
-	       same_port(filter[SHUNT_A_CONN_CLIENT_PORT], tuple->sport) &&
-	       same_addr(filter[SHUNT_A_CONN_SERVER], &server->addr, tuple->family) &&
+	shunt_conn_tuple(conn, &tuple);
+	return same_addr(filter[SHUNT_A_CONN_CLIENT], &tuple.src, tuple.family) &&
+	       same_port(filter[SHUNT_A_CONN_CLIENT_PORT], tuple.sport) &&
+	       same_addr(filter[SHUNT_A_CONN_SERVER], &server->addr, tuple.family) &&
 	       same_port(filter[SHUNT_A_CONN_SERVER_PORT], server->port);
 }
 
 static int put_conn(const struct shunt_conn *conn, void *arg)
 {
-	const struct shunt_tuple *tuple = shunt_conn_tuple(conn);
 	const struct shunt_server *server = conn->server;
-	size_t size = shunt_nl_addr_size(tuple->family);
 	struct conn_listing *listing = arg;
 	struct sk_buff *skb = listing->skb;
 	u8 state = READ_ONCE(conn->state);
+	struct shunt_tuple tuple;
 	void *header;
+	size_t size;
 	int err;
 
 	if (state == SHUNT_CONN_GONE || !conn_wanted(conn, listing->filter))
 		return 0;
+	shunt_conn_tuple(conn, &tuple);
+	size = shunt_nl_addr_size(tuple.family);
 	header = shunt_nl_put_header(skb, listing->cb, SHUNT_CMD_CONN_GET);
 	if (!header)
 		return -EMSGSIZE;
 	err = nla_put_string(skb, SHUNT_A_CONN_SERVICE, server->service->name) ?:
-	      nla_put_u8(skb, SHUNT_A_CONN_PROTOCOL, tuple->protocol) ?:
-	      nla_put(skb, SHUNT_A_CONN_CLIENT, size, &tuple->src) ?:
-	      nla_put_be16(skb, SHUNT_A_CONN_CLIENT_PORT, tuple->sport) ?:
-	      nla_put(skb, SHUNT_A_CONN_ADDRESS, size, &tuple->dst) ?:
-	      nla_put_be16(skb, SHUNT_A_CONN_PORT, tuple->dport) ?:
+	      nla_put_u8(skb, SHUNT_A_CONN_PROTOCOL, tuple.protocol) ?:
+	      nla_put(skb, SHUNT_A_CONN_CLIENT, size, &tuple.src) ?:
+	      nla_put_be16(skb, SHUNT_A_CONN_CLIENT_PORT, tuple.sport) ?:
+	      nla_put(skb, SHUNT_A_CONN_ADDRESS, size, &tuple.dst) ?:
+	      nla_put_be16(skb, SHUNT_A_CONN_PORT, tuple.dport) ?:
 	      nla_put(skb, SHUNT_A_CONN_SERVER, size, &server->addr) ?:
 	      nla_put_be16(skb, SHUNT_A_CONN_SERVER_PORT, server->port) ?:
 	      nla_put_u32(skb, SHUNT_A_CONN_MODE, conn->mode) ?:
@@ -106,17 +110,18 @@ int shunt_nl_conn_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		.cb = cb,
 		.filter = shunt_compat_dump_attrs(cb),
 	};
-	unsigned long at[2] = { cb->args[0], cb->args[1] };
+	u64 hash = (u64)cb->args[0];
+	unsigned long skip = cb->args[1];
 	int err = 0;
 
 	mutex_lock(&sn->lock);
-	if (!at[0] && !at[1])
+	if (!hash && !skip)
 		err = check_filter(sn, cb->extack, listing.filter);
 	if (!err && sn->table)
-		shunt_conn_walk(sn, &at[0], &at[1], put_conn, &listing);
+		shunt_table_walk(sn, &hash, &skip, put_conn, &listing);
 	mutex_unlock(&sn->lock);
-	cb->args[0] = at[0];
-	cb->args[1] = at[1];
+	cb->args[0] = hash;
+	cb->args[1] = skip;
 	return err ?: skb->len;
 }
 
@@ -158,7 +163,7 @@ int shunt_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&sn->lock);
 	err = check_filter(sn, info->extack, info->attrs);
 	if (!err && sn->table)
-		deleted = shunt_conn_delete(sn, conn_condemned, info->attrs);
+		deleted = shunt_table_delete(sn, conn_condemned, info->attrs);
 	mutex_unlock(&sn->lock);
 	if (err) {
 		nlmsg_free(reply);

@@ -12,6 +12,7 @@
 #include "netlink_gen.h"
 #include "sched.h"
 #include "service.h"
+#include "table.h"
 #include "stats.h"
 
 void *shunt_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
@@ -355,7 +356,7 @@ int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u32(reply, SHUNT_A_STATUS_SERVICES, sn->service_count) ?:
 	      nla_put_u32(reply, SHUNT_A_STATUS_SERVERS, sn->server_count) ?:
 	      nla_put_u64_64bit(reply, SHUNT_A_STATUS_CONNECTIONS,
-				sn->table ? shunt_table_count(sn->table) : 0,
+				sn->table ? shunt_table_conns(sn->table) : 0,
 				SHUNT_A_STATUS_PAD) ?:
 	      nla_put_u32(reply, SHUNT_A_STATUS_BUCKETS,
 			  sn->table ? shunt_table_buckets(sn->table) : 0) ?:

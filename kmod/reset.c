@@ -93,12 +93,14 @@ static struct sk_buff *reset_alloc(const struct shunt_tuple *tuple, u32 seq, u32
 static void reset_server(struct shunt_net *sn, const struct shunt_conn *conn)
 {
 	struct shunt_packet pkt = { .sn = sn, .local = true };
+	struct shunt_tuple tuple;
 
-	pkt.skb = reset_alloc(shunt_conn_tuple(conn), conn->seq[SHUNT_DIR_CLIENT],
+	shunt_conn_tuple(conn, &tuple);
+	pkt.skb = reset_alloc(&tuple, conn->seq[SHUNT_DIR_CLIENT],
 			      conn->seq[SHUNT_DIR_SERVER]);
 	if (!pkt.skb)
 		return;
-	shunt_packet_parse(&pkt, shunt_conn_tuple(conn)->family);
+	shunt_packet_parse(&pkt, tuple.family);
 	shunt_forward_send(&pkt, conn, SHUNT_DIR_CLIENT);
 	kfree_skb(pkt.skb);
 }
@@ -134,10 +136,11 @@ static struct dst_entry *route_ipv6(struct net *net, const struct shunt_tuple *t
 
 static void reset_client(struct shunt_net *sn, const struct shunt_conn *conn)
 {
-	struct shunt_tuple tuple = *shunt_conn_tuple(conn);
+	struct shunt_tuple tuple;
 	struct dst_entry *dst;
 	struct sk_buff *skb;
 
+	shunt_conn_tuple(conn, &tuple);
 	swap(tuple.src, tuple.dst);
 	swap(tuple.sport, tuple.dport);
 	dst = tuple.family == NFPROTO_IPV4 ? route_ipv4(sn->net, &tuple) :

@@ -29,6 +29,7 @@
 #include "link.h"
 #include "sched.h"
 #include "service.h"
+#include "table.h"
 
 static const struct rhashtable_params by_tuple_params = {
 	.head_offset = offsetof(struct shunt_service, by_tuple),
@@ -290,7 +291,7 @@ void shunt_service_del(struct shunt_service *service)
 	if (!sn->service_count)
 		shunt_hook_unregister(sn->net);
 	synchronize_net();
-	shunt_conn_flush(sn, service);
+	shunt_table_flush(sn, service);
 	services_release(sn, &leaving);
 }
 
@@ -313,7 +314,7 @@ void shunt_service_flush(struct shunt_net *sn)
 	services_unlink(sn, &leaving);
 	shunt_hook_unregister(sn->net);
 	synchronize_net();
-	shunt_conn_flush(sn, NULL);
+	shunt_table_flush(sn, NULL);
 	services_release(sn, &leaving);
 }
 
@@ -380,6 +381,9 @@ static void change_apply(struct shunt_service *service,
 	for (i = 0; i < SHUNT_CONN_STATES; i++)
 		if (change->timeouts[i])
 			WRITE_ONCE(service->timeouts[i], change->timeouts[i]);
+	/* A shorter timeout may make connections due. */
+	if (service->sn->table)
+		shunt_table_recheck(service->sn);
 }
 
 static struct shunt_service *service_alloc(struct shunt_net *sn, const char *name,
@@ -749,7 +753,7 @@ void shunt_service_net_exit(struct shunt_net *sn)
 	mutex_lock(&sn->lock);
 	if (sn->service_count) {
 		services_unlink(sn, &leaving);
-		shunt_conn_flush(sn, NULL);
+		shunt_table_flush(sn, NULL);
 		services_release(sn, &leaving);
 	}
 	mutex_unlock(&sn->lock);

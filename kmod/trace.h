@@ -58,15 +58,16 @@ DECLARE_EVENT_CLASS(shunt_conn,
 	),
 
 	TP_fast_assign(
-		const struct shunt_tuple *tuple = shunt_conn_tuple(conn);
+		struct shunt_tuple tuple;
 
+		shunt_conn_tuple(conn, &tuple);
 		strscpy(__entry->service, conn->server->service->name,
 			sizeof(__entry->service));
-		__entry->protocol = tuple->protocol;
+		__entry->protocol = tuple.protocol;
 		__entry->state = state;
-		shunt_trace_address(__entry->client, tuple->family, &tuple->src, tuple->sport);
-		shunt_trace_address(__entry->address, tuple->family, &tuple->dst, tuple->dport);
-		shunt_trace_address(__entry->server, tuple->family, &conn->server->addr,
+		shunt_trace_address(__entry->client, tuple.family, &tuple.src, tuple.sport);
+		shunt_trace_address(__entry->address, tuple.family, &tuple.dst, tuple.dport);
+		shunt_trace_address(__entry->server, tuple.family, &conn->server->addr,
 				    conn->server->port);
 	),
 

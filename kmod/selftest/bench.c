@@ -18,6 +18,7 @@
 #include "../sched.h"
 #include "../selftest.h"
 #include "../service.h"
+#include "../table.h"
 
 enum {
 	HEADROOM = 18,	/* of an Ethernet header, to an IP header that is aligned */
@@ -300,10 +301,11 @@ int __init shunt_bench_remove(struct shunt_bench *bench)
 static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 {
 	struct shunt_service *service = shunt_service_match(sn, tuple);
+	struct shunt_packet pkt = { .sn = sn, .tuple = *tuple };
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
 
-	conn = shunt_conn_find(sn, tuple, &dir);
+	conn = shunt_conn_find(&pkt, &dir);
 	if (conn)
 		shunt_conn_unlink(sn, conn);
 	if (service)

@@ -56,13 +56,11 @@ static void __init nat_packet(struct shunt_packet *pkt, bool ipv4, bool tcp)
 
 static int __init nat_round(struct shunt_packet *pkt, bool ipv4, bool tcp)
 {
-	union nf_inet_addr addr;
-	struct rewrite to = { .addr = &addr };
+	struct rewrite to;
 	struct sk_buff *skb = pkt->skb;
 	struct udphdr *udp;
 
-	get_random_bytes(&addr, sizeof(addr));
-	get_random_bytes(&to.port, sizeof(to.port));
+	get_random_bytes(&to, sizeof(to));
 	to.source = get_random_u32() & 1;
 
 	nat_packet(pkt, ipv4, tcp);

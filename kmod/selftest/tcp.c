@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The table at the top of tcp.c, step by step: whole lives of connections. */
 #include "../selftest.h"
+#include "../net.h"
 
 enum {
 	C = SHUNT_DIR_CLIENT,
@@ -72,7 +73,8 @@ static const struct tcp_life tcp_lives[] __initconst = {
 
 static int __init tcp_live(const struct tcp_life *life, struct shunt_server *server)
 {
-	struct shunt_conn conn = { .server = server, .mode = life->mode };
+	union shunt_conn_any any = { .conn = { .server = server, .mode = life->mode } };
+	struct shunt_conn *conn = &any.conn;
 	unsigned int i, state;
 
 	for (i = 0; i < ARRAY_SIZE(life->step) && life->step[i].flags; i++) {
@@ -86,16 +88,16 @@ static int __init tcp_live(const struct tcp_life *life, struct shunt_server *ser
 
 		pkt.seq_end = pkt.seq + !!(flags & SYN) + !!(flags & FIN);
 		if (i) {
-			shunt_tcp_packet(&conn, &pkt, dir);
+			shunt_tcp_packet(conn, &pkt, dir);
 		} else {
-			shunt_tcp_first(&conn, &pkt);
-			atomic_inc(&server->states[conn.state]);
+			shunt_tcp_first(conn, &pkt);
+			atomic_inc(&server->states[conn->state]);
 		}
-		if (conn.state != life->step[i].state)
+		if (conn->state != life->step[i].state)
 			pr_err("shunt: selftest: step %u\n", i);
-		SHUNT_EXPECT(life->what, conn.state == life->step[i].state);
+		SHUNT_EXPECT(life->what, conn->state == life->step[i].state);
 	}
-	atomic_dec(&server->states[conn.state]);
+	atomic_dec(&server->states[conn->state]);
 	for (state = 0; state < SHUNT_CONN_STATES; state++)
 		SHUNT_EXPECT(life->what, !atomic_read(&server->states[state]));
 	return 0;
@@ -105,26 +107,28 @@ static int __init tcp_live(const struct tcp_life *life, struct shunt_server *ser
 static int __init tcp_restart(struct shunt_server *server)
 {
 	struct shunt_packet pkt = { .tcp_flags = SYN, .seq = 1000, .seq_end = 1001 };
-	struct shunt_conn conn = { .server = server };
+	union shunt_conn_any any = { .conn = { .server = server } };
+	struct shunt_conn *conn = &any.conn;
 
-	shunt_tcp_first(&conn, &pkt);
-	SHUNT_EXPECT("the same SYN is a retransmission", !shunt_tcp_restarts(&conn, &pkt));
+	shunt_tcp_first(conn, &pkt);
+	SHUNT_EXPECT("the same SYN is a retransmission", !shunt_tcp_restarts(conn, &pkt));
 	pkt.seq += BLIND;
-	SHUNT_EXPECT("another SYN is a new connection", shunt_tcp_restarts(&conn, &pkt));
-	conn.state = ESTABLISHED;
-	SHUNT_EXPECT("on a live one, too", shunt_tcp_restarts(&conn, &pkt));
+	SHUNT_EXPECT("another SYN is a new connection", shunt_tcp_restarts(conn, &pkt));
+	conn->state = ESTABLISHED;
+	SHUNT_EXPECT("on a live one, too", shunt_tcp_restarts(conn, &pkt));
 	pkt.seq = 1000;
-	SHUNT_EXPECT("an old SYN is none", !shunt_tcp_restarts(&conn, &pkt));
-	conn.state = CLOSING;
-	SHUNT_EXPECT("any SYN after a FIN is one", shunt_tcp_restarts(&conn, &pkt));
-	conn.state = CLOSED;
-	SHUNT_EXPECT("any SYN after the end is one", shunt_tcp_restarts(&conn, &pkt));
+	SHUNT_EXPECT("an old SYN is none", !shunt_tcp_restarts(conn, &pkt));
+	conn->state = CLOSING;
+	SHUNT_EXPECT("any SYN after a FIN is one", shunt_tcp_restarts(conn, &pkt));
+	conn->state = CLOSED;
+	SHUNT_EXPECT("any SYN after the end is one", shunt_tcp_restarts(conn, &pkt));
 	return 0;
 }
 
 int __init shunt_tcp_selftest(void)
 {
-	static struct shunt_service service __initdata;
+	static struct shunt_net sn __initdata;	/* without a table */
+	static struct shunt_service service __initdata = { .sn = &sn };
 	static struct shunt_server server __initdata = { .service = &service };
 	unsigned int i;
 	int err = tcp_restart(&server);

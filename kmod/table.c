@@ -1,0 +1,556 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The connection table.
+ *
+ * Goals: a lookup costs one load more than a fixed array of buckets would, at
+ * every size; the table follows the number of connections without a packet that
+ * waits for it; what has expired goes without a look at what has not.
+ *
+ * Layout: an array of buckets, a power of two, chosen by a hash's upper bits;
+ * each is the first end of a chain of ends (conn.h) that ends with 0. Growing
+ * so splits a bucket into neighbours, and a range of hashes is a range of
+ * buckets at every size, which walks go by.
+ *
+ * Who writes what: a chain changes under the spinlock that the eight upper bits
+ * of its hashes select, which are the same at every size. A connection in two
+ * chains is linked and unlinked with both locks, taken in the order of their
+ * addresses.
+ *
+ * Resizing, as rhashtable does it (T. Graf, H. Xu, lib/rhashtable.c): a worker
+ * makes the new buckets and lets the old ones point to them. From then on what
+ * is new goes there. It moves one chain after the other, each under its lock and
+ * from its last end on: the end is linked into the new chain, which it leads
+ * on into from then, and then cut off the old one. A reader who stands on it has
+ * passed all others of the old chain. A reader who comes too late for it in the
+ * old chain finds it in the new one, where it must look after the old one. When
+ * all are moved the new buckets become the table's, and the old ones are freed
+ * after a grace period; only then may the next change begin. There is room for
+ * twice the ends at most, so that a chain has less than one on the average, and
+ * for eight times before it shrinks. If there is no memory for it, the chains
+ * get longer until there is.
+ *
+ * Expiry: for each group of buckets "due" tells when it is to be swept: none of
+ * its connections expires before. It is lowered by whoever makes a connection
+ * or changes its state, and set anew by the sweep. A worker looks at all groups
+ * once a second and sweeps those that are due, in slices of two milliseconds.
+ *
+ * Life: the table comes before the hooks and goes after them, when a grace
+ * period has shown that no packet is inside.
+ */
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <linux/workqueue.h>
+
+#include "service.h"
+#include "table.h"
+
+enum {
+	TABLE_LOCK_BITS = 8,
+	TABLE_LOCKS = 1 << TABLE_LOCK_BITS,
+	TABLE_BITS_MIN = 10,
+	TABLE_BITS_MAX = 26,
+	TABLE_SHRINK = 8,		/* times more buckets than ends */
+	TABLE_STRIDE = 256,		/* chains moved before another may run */
+	TABLE_SLICE = 2 * NSEC_PER_MSEC,
+	TABLE_GROUP_BITS = 6,		/* buckets that share a time to be swept */
+	TABLE_FAR = 1 << 30,		/* jiffies, farther than any */
+};
+
+struct shunt_table {
+	struct shunt_net *sn;
+	atomic_long_t conns;
+	atomic_long_t backs;		/* the second ends of some */
+	struct work_struct resize;
+	struct delayed_work sweep;
+	u64 sweep_at;			/* a hash; the worker's own */
+	spinlock_t locks[TABLE_LOCKS];	/* of chains, by the upper bits of their hashes */
+};
+
+static unsigned int groups_of(const struct shunt_buckets *buckets)
+{
+	return 1U << (buckets->bits - TABLE_GROUP_BITS);
+}
+
+static u32 *due_of(const struct shunt_buckets *buckets, u32 hash)
+{
+	return &buckets->due[hash >> (buckets->shift + TABLE_GROUP_BITS)];
+}
+
+static struct shunt_buckets *buckets_alloc(unsigned int bits)
+{
+	size_t groups = 1UL << (bits - TABLE_GROUP_BITS);
+	struct shunt_buckets *buckets;
+	size_t size = struct_size(buckets, chain, 1UL << bits);
+	size_t i;
+
+	buckets = kvzalloc(size + groups * sizeof(*buckets->due), GFP_KERNEL_ACCOUNT);
+	if (!buckets)
+		return NULL;
+	buckets->bits = bits;
+	buckets->shift = 32 - bits;
+	buckets->due = (u32 *)&buckets->chain[1UL << bits];
+	for (i = 0; i < groups; i++)
+		buckets->due[i] = (u32)jiffies + TABLE_FAR;
+	return buckets;
+}
+
+static unsigned long table_ends(const struct shunt_table *table)
+{
+	return atomic_long_read(&table->conns) + atomic_long_read(&table->backs);
+}
+
+/* How many buckets so many ends need; as few as possible. */
+static unsigned int bits_for(unsigned long ends)
+{
+	return clamp_t(unsigned int, fls_long(ends), TABLE_BITS_MIN, TABLE_BITS_MAX);
+}
+
+void shunt_table_count(struct shunt_table *table, int n, bool two)
+{
+	atomic_long_add(n, &table->conns);
+	if (two)
+		atomic_long_add(n, &table->backs);
+}
+
+static spinlock_t *lock_of(struct shunt_table *table, u32 hash)
+{
+	return &table->locks[hash >> (32 - TABLE_LOCK_BITS)];
+}
+
+void shunt_table_lock(struct shunt_table *table, u32 hash_a, u32 hash_b)
+	__acquires(a) __acquires(b)
+{
+	spinlock_t *a = lock_of(table, hash_a);
+	spinlock_t *b = lock_of(table, hash_b);
+
+	spin_lock(min(a, b));
+	if (a != b)
+		spin_lock_nested(max(a, b), SINGLE_DEPTH_NESTING);
+	else
+		__acquire(b);
+}
+
+void shunt_table_unlock(struct shunt_table *table, u32 hash_a, u32 hash_b)
+	__releases(a) __releases(b)
+{
+	spinlock_t *a = lock_of(table, hash_a);
+	spinlock_t *b = lock_of(table, hash_b);
+
+	spin_unlock(a);
+	if (a != b)
+		spin_unlock(b);
+	else
+		__release(b);
+}
+
+static unsigned long *chain_of(struct shunt_buckets *buckets, u32 hash)
+{
+	return &buckets->chain[hash >> buckets->shift];
+}
+
+void shunt_table_insert(struct shunt_table *table, unsigned long end)
+{
+	struct shunt_buckets *buckets = rcu_dereference_check(table->sn->buckets, in_softirq());
+	struct shunt_buckets *next = shunt_buckets_next(buckets);
+	u32 hash = shunt_end_hash(end);
+	unsigned long *chain;
+
+	lockdep_assert_held(lock_of(table, hash));
+	if (unlikely(next))
+		buckets = next;
+	else if (unlikely(table_ends(table) >> buckets->bits) && buckets->bits < TABLE_BITS_MAX &&
+		 !work_pending(&table->resize))
+		queue_work(system_unbound_wq, &table->resize);
+	chain = chain_of(buckets, hash);
+	*shunt_end_link(end) = *chain;
+	/* Complete before it can be found. */
+	smp_store_release(chain, end);
+}
+
+static bool chain_remove(unsigned long *link, unsigned long end)
+{
+	for (; *link; link = shunt_end_link(*link)) {
+		if (*link != end)
+			continue;
+		/* The end keeps its own way on, for readers who stand on it. */
+		WRITE_ONCE(*link, *shunt_end_link(end));
+		return true;
+	}
+	return false;
+}
+
+void shunt_table_remove(struct shunt_table *table, unsigned long end)
+{
+	struct shunt_buckets *buckets = rcu_dereference_check(table->sn->buckets, in_softirq());
+	u32 hash = shunt_end_hash(end);
+
+	lockdep_assert_held(lock_of(table, hash));
+	while (buckets && !chain_remove(chain_of(buckets, hash), end))
+		buckets = shunt_buckets_next(buckets);
+	WARN_ON_ONCE(!buckets);
+}
+
+/* Any context. Lowers the time a group is due, by that of one of its connections. */
+static void due_lower(u32 *due, u32 at)
+{
+	u32 old = READ_ONCE(*due);
+
+	while ((s32)(at - old) < 0 && !try_cmpxchg(due, &old, at))
+		;
+}
+
+void shunt_table_due(struct shunt_net *sn, u32 hash, u32 left)
+{
+	struct shunt_buckets *buckets = rcu_dereference_check(sn->buckets, in_softirq());
+	u32 at = (u32)jiffies + min_t(u32, left, TABLE_FAR);
+
+	/* What the connection has become is seen by a sweep that has begun before. */
+	smp_mb();
+	for (; buckets; buckets = shunt_buckets_next(buckets))
+		due_lower(due_of(buckets, hash), at);
+}
+
+void shunt_table_recheck(struct shunt_net *sn)
+{
+	struct shunt_buckets *buckets;
+	unsigned int i;
+
+	rcu_read_lock();
+	/* As shunt_table_due(). */
+	smp_mb();
+	for (buckets = rcu_dereference(sn->buckets); buckets; buckets = shunt_buckets_next(buckets))
+		for (i = 0; i < groups_of(buckets); i++)
+			due_lower(&buckets->due[i], jiffies);
+	rcu_read_unlock();
+}
+
+/* Moves the last end of a chain, which is not empty. Under its lock. */
+static void move_last(unsigned long *link, struct shunt_buckets *to)
+{
+	unsigned long end, *chain;
+	u32 hash;
+
+	while (*shunt_end_link(*link))
+		link = shunt_end_link(*link);
+	end = *link;
+	hash = shunt_end_hash(end);
+	chain = chain_of(to, hash);
+	WRITE_ONCE(*shunt_end_link(end), *chain);
+	/* From here on it is found there, too. */
+	smp_store_release(chain, end);
+	/* Pairs with shunt_buckets_next(). */
+	smp_store_release(link, 0);
+	if (shunt_end_dir(end) == SHUNT_DIR_CLIENT)
+		due_lower(due_of(to, hash), (u32)jiffies + shunt_conn_left(shunt_end_conn(end)));
+}
+
+static void move_chain(struct shunt_table *table, struct shunt_buckets *from,
+		       struct shunt_buckets *to, u32 hash)
+{
+	spinlock_t *lock = lock_of(table, hash);
+	unsigned long *chain = chain_of(from, hash);
+
+	spin_lock_bh(lock);
+	while (*chain)
+		move_last(chain, to);
+	spin_unlock_bh(lock);
+}
+
+static bool wants_resize(const struct shunt_table *table, unsigned int bits)
+{
+	unsigned long ends = table_ends(table);
+
+	return bits_for(ends) > bits || (bits > TABLE_BITS_MIN && ends * TABLE_SHRINK >> bits == 0);
+}
+
+static void table_resize(struct work_struct *work)
+{
+	struct shunt_table *table = container_of(work, struct shunt_table, resize);
+	struct shunt_net *sn = table->sn;
+	struct shunt_buckets *from, *to;
+	u64 hash;
+
+	/* This worker is the only one to change it. */
+	from = rcu_dereference_protected(sn->buckets, true);
+	if (!wants_resize(table, from->bits))
+		return;
+	to = buckets_alloc(bits_for(table_ends(table)));
+	if (!to)
+		return;
+	rcu_assign_pointer(from->next, to);
+	/* Pairs with shunt_table_due(): it sees "to", or what it tells is seen here. */
+	smp_mb();
+	for (hash = 0; hash >> 32 == 0; hash += 1ULL << from->shift) {
+		move_chain(table, from, to, hash);
+		if ((hash >> from->shift) % TABLE_STRIDE == 0)
+			cond_resched();
+	}
+	rcu_assign_pointer(sn->buckets, to);
+	synchronize_rcu();
+	kvfree(from);
+}
+
+/* Expires what it may of a chain. Jiffies until there is more to do. Under RCU. */
+static u32 sweep_chain(struct shunt_net *sn, const unsigned long *chain)
+{
+	u32 left, least = TABLE_FAR;
+	unsigned long end;
+
+	for (end = READ_ONCE(*chain); end; end = shunt_end_next(end)) {
+		struct shunt_conn *conn = shunt_end_conn(end);
+
+		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT)
+			continue;
+		left = shunt_conn_left(conn);
+		if (left) {
+			least = min(least, left);
+			continue;
+		}
+		local_bh_disable();
+		shunt_conn_expire(sn, conn);
+		local_bh_enable();
+	}
+	return least;
+}
+
+static void sweep_group(struct shunt_net *sn, struct shunt_buckets *buckets, unsigned int group)
+{
+	unsigned long *chain = &buckets->chain[group << TABLE_GROUP_BITS];
+	u32 *due = &buckets->due[group];
+	u32 least = TABLE_FAR;
+	unsigned int i;
+
+	/* From here on, what becomes due is told; the barrier is xchg()'s. */
+	xchg(due, (u32)jiffies + TABLE_FAR);
+	for (i = 0; i < 1 << TABLE_GROUP_BITS; i++)
+		least = min(least, sweep_chain(sn, &chain[i]));
+	due_lower(due, (u32)jiffies + least);
+}
+
+/*
+ * A slice of the sweep: the table's buckets, for hashes up to 2^32, and those
+ * that chains are moving to, for 2^32 more. Returns whether that was all.
+ */
+static bool sweep_slice(struct shunt_table *table)
+{
+	u64 until = ktime_get_ns() + TABLE_SLICE;
+	struct shunt_buckets *buckets;
+	unsigned int group, shift;
+
+	buckets = rcu_dereference(table->sn->buckets);
+	if (table->sweep_at >> 32)
+		buckets = shunt_buckets_next(buckets);
+	if (!buckets)
+		return true;
+	shift = buckets->shift + TABLE_GROUP_BITS;
+	for (group = (u32)table->sweep_at >> shift; group < groups_of(buckets); group++) {
+		if ((s32)(READ_ONCE(buckets->due[group]) - (u32)jiffies) > 0)
+			continue;
+		sweep_group(table->sn, buckets, group);
+		if (ktime_get_ns() > until) {
+			group++;
+			break;
+		}
+	}
+	table->sweep_at = (table->sweep_at & BIT_ULL(32)) + ((u64)group << shift);
+	return table->sweep_at >> 33;
+}
+
+static void table_sweep(struct work_struct *work)
+{
+	struct shunt_table *table = container_of(work, struct shunt_table, sweep.work);
+	unsigned long delay = 1;
+	unsigned int bits;
+	bool done;
+
+	rcu_read_lock();
+	done = !atomic_long_read(&table->conns) || sweep_slice(table);
+	bits = rcu_dereference(table->sn->buckets)->bits;
+	rcu_read_unlock();
+	if (done) {
+		table->sweep_at = 0;
+		delay = HZ;
+		if (wants_resize(table, bits))
+			queue_work(system_unbound_wq, &table->resize);
+	}
+	schedule_delayed_work(&table->sweep, delay);
+}
+
+static unsigned int delete_from(struct shunt_net *sn, unsigned long end,
+				bool (*fn)(const struct shunt_conn *conn, const void *arg),
+				const void *arg)
+{
+	unsigned int n = 0;
+
+	/* An end just unlinked keeps its way on until a grace period. */
+	for (; end; end = shunt_end_next(end)) {
+		struct shunt_conn *conn = shunt_end_conn(end);
+
+		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT)
+			continue;
+		local_bh_disable();
+		n += fn(conn, arg) && shunt_conn_unlink(sn, conn);
+		local_bh_enable();
+	}
+	return n;
+}
+
+/* Where the chains of hashes from "hash" on end, that are one chain now. */
+static u64 chain_end(const struct shunt_buckets *buckets, u64 hash)
+{
+	return ((hash >> buckets->shift) + 1) << buckets->shift;
+}
+
+unsigned int shunt_table_delete(struct shunt_net *sn,
+				bool (*fn)(const struct shunt_conn *conn, const void *arg),
+				const void *arg)
+{
+	struct shunt_buckets *buckets, *next;
+	unsigned int n = 0;
+	u64 hash, end, at;
+
+	lockdep_assert_held(&sn->lock);
+	for (hash = 0; hash >> 32 == 0; hash = end) {
+		rcu_read_lock();
+		buckets = rcu_dereference(sn->buckets);
+		end = chain_end(buckets, hash);
+		n += delete_from(sn, shunt_chain_first(buckets, hash), fn, arg);
+		next = shunt_buckets_next(buckets);
+		for (at = hash; next && at < end; at = chain_end(next, at))
+			n += delete_from(sn, shunt_chain_first(next, at), fn, arg);
+		rcu_read_unlock();
+		cond_resched();
+	}
+	return n;
+}
+
+static bool conn_belongs(const struct shunt_conn *conn, const void *arg)
+{
+	return !arg || conn->server->service == arg;
+}
+
+void shunt_table_flush(struct shunt_net *sn, const struct shunt_service *service)
+{
+	shunt_table_delete(sn, conn_belongs, service);
+}
+
+/* One step of a walk: hashes from "from" up to "to". */
+struct walk {
+	u64 from;
+	u64 to;
+	unsigned long at;	/* connections seen */
+	unsigned long skip;	/* of those, passed over */
+	int (*fn)(const struct shunt_conn *conn, void *arg);
+	void *arg;
+};
+
+static int walk_chain(struct walk *walk, unsigned long end)
+{
+	int stop;
+
+	for (; end; end = shunt_end_next(end)) {
+		const struct shunt_conn *conn = shunt_end_conn(end);
+
+		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT || conn->hash < walk->from ||
+		    conn->hash >= walk->to || walk->at++ < walk->skip || !shunt_conn_left(conn))
+			continue;
+		stop = walk->fn(conn, walk->arg);
+		if (stop) {
+			walk->skip = walk->at - 1;
+			return stop;
+		}
+	}
+	return 0;
+}
+
+/* Under the lock of the step's chains, so that nothing moves. */
+static int walk_step(struct walk *walk, struct shunt_buckets *buckets)
+{
+	struct shunt_buckets *next = shunt_buckets_next(buckets);
+	u64 at;
+	int stop;
+
+	stop = walk_chain(walk, shunt_chain_first(buckets, walk->from));
+	for (at = walk->from; !stop && next && at < walk->to; at = chain_end(next, at))
+		stop = walk_chain(walk, shunt_chain_first(next, at));
+	return stop;
+}
+
+int shunt_table_walk(struct shunt_net *sn, u64 *hash, unsigned long *skip,
+		     int (*fn)(const struct shunt_conn *conn, void *arg), void *arg)
+{
+	struct walk walk = { .fn = fn, .arg = arg };
+	struct shunt_buckets *buckets;
+	spinlock_t *lock;	/* of the chains of one step */
+	int stop;
+
+	lockdep_assert_held(&sn->lock);
+	for (; *hash >> 32 == 0; *hash = walk.to, *skip = 0) {
+		lock = lock_of(sn->table, *hash);
+		walk.from = *hash;
+		walk.skip = *skip;
+		walk.at = 0;
+		rcu_read_lock();
+		spin_lock_bh(lock);
+		buckets = rcu_dereference(sn->buckets);
+		walk.to = chain_end(buckets, walk.from);
+		stop = walk_step(&walk, buckets);
+		spin_unlock_bh(lock);
+		rcu_read_unlock();
+		if (stop) {
+			*skip = walk.skip;
+			return stop;
+		}
+		cond_resched();
+	}
+	return 0;
+}
+
+struct shunt_table *shunt_table_alloc(struct shunt_net *sn)
+{
+	struct shunt_table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
+	struct shunt_buckets *buckets = buckets_alloc(TABLE_BITS_MIN);
+	unsigned int i;
+
+	if (!table || !buckets) {
+		kvfree(buckets);
+		kfree(table);
+		return NULL;
+	}
+	table->sn = sn;
+	for (i = 0; i < TABLE_LOCKS; i++)
+		spin_lock_init(&table->locks[i]);
+	rcu_assign_pointer(sn->buckets, buckets);
+	INIT_WORK(&table->resize, table_resize);
+	INIT_DELAYED_WORK(&table->sweep, table_sweep);
+	schedule_delayed_work(&table->sweep, HZ);
+	return table;
+}
+
+void shunt_table_free(struct shunt_table *table)
+{
+	struct shunt_net *sn = table->sn;
+
+	cancel_delayed_work_sync(&table->sweep);
+	cancel_work_sync(&table->resize);
+	kvfree(rcu_dereference_protected(sn->buckets, true));
+	RCU_INIT_POINTER(sn->buckets, NULL);
+	kfree(table);
+}
+
+unsigned long shunt_table_conns(const struct shunt_table *table)
+{
+	return atomic_long_read(&table->conns);
+}
+
+unsigned int shunt_table_buckets(const struct shunt_table *table)
+{
+	unsigned int bits;
+
+	rcu_read_lock();
+	bits = rcu_dereference(table->sn->buckets)->bits;
+	rcu_read_unlock();
+	return 1U << bits;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The connection table of a network namespace. Its design opens table.c. */
+#ifndef SHUNT_TABLE_H
+#define SHUNT_TABLE_H
+
+#include <linux/compiler.h>
+#include <linux/rcupdate.h>
+
+#include "conn.h"
+#include "net.h"
+
+struct shunt_table;
+
+/* One size of the table. */
+struct shunt_buckets {
+	struct shunt_buckets __rcu *next;	/* where its chains are moving to */
+	u32 *due;			/* when a group of buckets is to be swept */
+	unsigned int bits;
+	unsigned int shift;		/* a hash without its lower bits tells the chain */
+	unsigned long chain[];
+};
+
+/* May sleep. The table and its workers; sn->buckets points into it. NULL if there is no memory. */
+struct shunt_table *shunt_table_alloc(struct shunt_net *sn);
+/* The same when no packet can reach the table any more. Ends the workers; it is empty. */
+void shunt_table_free(struct shunt_table *table);
+
+/* Any context. Connections and buckets there are. */
+unsigned long shunt_table_conns(const struct shunt_table *table);
+unsigned int shunt_table_buckets(const struct shunt_table *table);
+
+/* Any context. n connections more, which are in one chain each, or in two. */
+void shunt_table_count(struct shunt_table *table, int n, bool two);
+
+/* Bottom halves off. The locks of the chains of two hashes, or of one twice. */
+void shunt_table_lock(struct shunt_table *table, u32 a, u32 b);
+void shunt_table_unlock(struct shunt_table *table, u32 a, u32 b);
+
+/* Under the end's lock. */
+void shunt_table_insert(struct shunt_table *table, unsigned long end);
+void shunt_table_remove(struct shunt_table *table, unsigned long end);
+
+/* Under RCU. A connection of this hash may expire in so many jiffies, and not before. */
+void shunt_table_due(struct shunt_net *sn, u32 hash, u32 left);
+
+/* Any context. Connections may expire earlier than was said. */
+void shunt_table_recheck(struct shunt_net *sn);
+
+/*
+ * Under the namespace's lock, may sleep. Unlinks the connections that fn, which
+ * is called under RCU with bottom halves off, says yes to. Returns how many.
+ */
+unsigned int shunt_table_delete(struct shunt_net *sn,
+				bool (*fn)(const struct shunt_conn *conn, const void *arg),
+				const void *arg);
+
+/* The same for the connections of a dead service, or all with NULL. */
+void shunt_table_flush(struct shunt_net *sn, const struct shunt_service *service);
+
+/*
+ * Under the namespace's lock, may sleep. Calls fn with bottom halves off for
+ * each living connection from *hash and the *skip-th entry from there on, until
+ * it returns nonzero, which is returned; a later call goes on with the
+ * connection that fn refused. A connection that is there all the while is shown
+ * once, also when the table changes its size, unless a single chain is longer
+ * than fn has room for.
+ */
+int shunt_table_walk(struct shunt_net *sn, u64 *hash, unsigned long *skip,
+		     int (*fn)(const struct shunt_conn *conn, void *arg), void *arg);
+
+static inline unsigned long *shunt_end_link(unsigned long end)
+{
+	struct shunt_conn *conn = shunt_end_conn(end);
+
+	return shunt_end_dir(end) == SHUNT_DIR_CLIENT ? &conn->next :
+							&shunt_conn_back(conn)->next;
+}
+
+static inline unsigned long shunt_end_next(unsigned long end)
+{
+	return READ_ONCE(*shunt_end_link(end));
+}
+
+static inline u32 shunt_end_hash(unsigned long end)
+{
+	struct shunt_conn *conn = shunt_end_conn(end);
+
+	return shunt_end_dir(end) == SHUNT_DIR_CLIENT ? conn->hash : shunt_conn_back(conn)->hash;
+}
+
+static inline unsigned long shunt_chain_first(const struct shunt_buckets *buckets, u32 hash)
+{
+	return READ_ONCE(buckets->chain[hash >> buckets->shift]);
+}
+
+/*
+ * Where else to look for what was not found: NULL, or the buckets that the
+ * chains are moving to. Under RCU or a chain's lock.
+ */
+static inline struct shunt_buckets *shunt_buckets_next(const struct shunt_buckets *buckets)
+{
+	/* Pairs with the move, which links anew before it unlinks. */
+	smp_rmb();
+	return rcu_dereference_check(buckets->next, in_softirq());
+}
+
+#endif
