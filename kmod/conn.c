@@ -9,10 +9,8 @@
  * Layout: 64 bytes for IPv4 DSR, what every packet needs; IPv6 has longer
  * addresses behind, NAT a second way to be found by behind those, each within
  * 128 bytes. A connection is found by the tuple of the client's packets and, in
- * NAT, by that of the server's answers, which is not stored: the server is. The
- * hash is HSipHash (SipHash-1-3; J.-P. Aumasson, D. J. Bernstein, "SipHash: a
- * fast short-input PRF", 2012) with a key per namespace, since clients choose
- * tuples. Each direction keeps its hash, by which the table moves it on and
+ * NAT, by that of the server's answers, which is not stored: the server is.
+ * Each direction keeps its hash (lookup.h), by which the table moves it on and
  * most of what shares a chain is told apart.
  *
  * Who writes what: tuples, hashes, server, mode and kind never change. "next"
@@ -38,6 +36,7 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "lookup.h"
 #include "net.h"
 #include "reset.h"
 #include "service.h"
@@ -48,23 +47,6 @@
 
 /* By whether the connection is IPv6's, and by mode. */
 static struct kmem_cache *conn_caches[2][2] __ro_after_init;
-
-static u32 tuple_hash(const struct shunt_net *sn, const struct shunt_tuple *tuple)
-{
-	u32 ports = (__force u32)tuple->sport << 16 | (__force u32)tuple->dport;
-
-	/* The director's own addresses are few, so the protocol may hide in one. */
-	if (tuple->family == NFPROTO_IPV4)
-		return hsiphash_3u32((__force u32)tuple->src.ip, ports,
-				     (__force u32)tuple->dst.ip ^ tuple->protocol, &sn->key);
-	return hsiphash(tuple, SHUNT_TUPLE_SIZE, &sn->key);
-}
-
-static u8 tuple_kind(const struct shunt_tuple *tuple)
-{
-	return (tuple->family == NFPROTO_IPV6 ? SHUNT_KIND_IPV6 : 0) |
-	       (tuple->protocol == IPPROTO_UDP ? SHUNT_KIND_UDP : 0);
-}
 
 /* Seconds; none for a connection that is out of the table. */
 static u32 conn_timeout(const struct shunt_conn *conn)
@@ -77,33 +59,16 @@ static u32 conn_timeout(const struct shunt_conn *conn)
 }
 
 /*
- * Jiffies since the stamp. Another CPU may have written it in a jiffy that this
- * one has yet to see: that is no time at all, and not the whole range.
- */
-static u32 conn_idle(const struct shunt_conn *conn)
-{
-	u32 idle = (u32)jiffies - READ_ONCE(conn->seen);
-
-	return idle > U32_MAX - HZ ? 0 : idle;
-}
-
-/*
  * The stamp may be a second old, unless the connection is exact, so an entry
  * gets one second more; and a jiffy, because the stamp's had begun.
  */
 u32 shunt_conn_left(const struct shunt_conn *conn)
 {
-	u32 idle = conn_idle(conn);
+	u32 idle = shunt_conn_idle(conn);
 	u32 more = READ_ONCE(conn->marks) & SHUNT_MARK_EXACT ? 1 : HZ + 1;
 	u32 allowed = conn_timeout(conn) * HZ + more;
 
 	return idle < allowed ? allowed - idle : 0;
-}
-
-/* As !shunt_conn_left(), without looking at the service of a connection in use. */
-static bool conn_is_expired(const struct shunt_conn *conn)
-{
-	return conn_idle(conn) >= HZ && !shunt_conn_left(conn);
 }
 
 u32 shunt_conn_expires(const struct shunt_conn *conn)
@@ -146,78 +111,12 @@ void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tu
 	tuple->sport = conn->server->port;
 }
 
-/* Whether an end with the same hash has this tuple. */
-static bool end_is(unsigned long end, const struct shunt_tuple *tuple, u8 kind)
+bool shunt_conn_back_is(const struct shunt_conn *conn, const struct shunt_tuple *tuple)
 {
-	const struct shunt_conn *conn = shunt_end_conn(end);
 	struct shunt_tuple other;
 
-	if (conn->kind != kind)
-		return false;
-	if (shunt_end_dir(end) == SHUNT_DIR_SERVER) {
-		shunt_conn_tuple_back(conn, &other);
-		return shunt_tuple_equal(&other, tuple);
-	}
-	if (conn->sport != tuple->sport || conn->dport != tuple->dport)
-		return false;
-	if (kind & SHUNT_KIND_IPV6) {
-		const struct shunt_conn_ipv6 *ipv6 =
-			container_of(conn, struct shunt_conn_ipv6, conn);
-
-		return ipv6_addr_equal(&ipv6->src, &tuple->src.in6) &&
-		       ipv6_addr_equal(&ipv6->dst, &tuple->dst.in6);
-	} else {
-		const struct shunt_conn_ipv4 *ipv4 =
-			container_of(conn, struct shunt_conn_ipv4, conn);
-
-		return ipv4->src == tuple->src.ip && ipv4->dst == tuple->dst.ip;
-	}
-}
-
-/* The end with this tuple in a chain, whether or not it has expired; 0 if there is none. */
-static __always_inline unsigned long chain_find(unsigned long end,
-						const struct shunt_tuple *tuple,
-						u32 hash, u8 kind)
-{
-	for (; end; end = shunt_end_next(end))
-		if (shunt_end_hash(end) == hash && end_is(end, tuple, kind))
-			return end;
-	return 0;
-}
-
-/* The same in the whole table. Under RCU, or under the hash's lock. */
-static __always_inline unsigned long table_find(const struct shunt_net *sn,
-						const struct shunt_tuple *tuple, u32 hash)
-{
-	const struct shunt_buckets *buckets = rcu_dereference_check(sn->buckets, in_softirq());
-	u8 kind = tuple_kind(tuple);
-	unsigned long end;
-
-	do {
-		end = chain_find(shunt_chain_first(buckets, hash), tuple, hash, kind);
-		if (likely(end))
-			return end;
-		buckets = shunt_buckets_next(buckets);
-	} while (unlikely(buckets));
-	return 0;
-}
-
-struct shunt_conn *shunt_conn_find(struct shunt_packet *pkt, enum shunt_dir *dir)
-{
-	struct shunt_conn *conn;
-	unsigned long end;
-
-	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "connection lookup outside RCU");
-
-	pkt->hash = tuple_hash(pkt->sn, &pkt->tuple);
-	end = table_find(pkt->sn, &pkt->tuple, pkt->hash);
-	if (!end)
-		return NULL;
-	conn = shunt_end_conn(end);
-	if (conn_is_expired(conn))
-		return NULL;
-	*dir = shunt_end_dir(end);
-	return conn;
+	shunt_conn_tuple_back(conn, &other);
+	return shunt_tuple_equal(&other, tuple);
 }
 
 static struct kmem_cache *conn_cache(const struct shunt_conn *conn)
@@ -280,7 +179,7 @@ static void conn_fill(struct shunt_conn *conn, const struct shunt_tuple *tuple,
 	conn->server = server;
 	conn->seen = jiffies;
 	conn->mode = mode;
-	conn->kind = tuple_kind(tuple);
+	conn->kind = shunt_tuple_kind(tuple, tuple->family);
 	conn->sport = tuple->sport;
 	conn->dport = tuple->dport;
 	if (shunt_conn_is_ipv6(conn)) {
@@ -326,19 +225,20 @@ static unsigned long conn_link(struct shunt_net *sn, struct shunt_conn *conn,
 {
 	bool nat = conn->mode == SHUNT_MODE_NAT;
 	struct shunt_table *table = sn->table;
+	u8 family = pkt->tuple.family;
 	struct shunt_tuple back_tuple;
 	u32 back = conn->hash;
 	unsigned long taken;
 
 	if (nat) {
 		shunt_conn_tuple_back(conn, &back_tuple);
-		back = tuple_hash(sn, &back_tuple);
+		back = shunt_tuple_hash(sn, &back_tuple, back_tuple.family);
 		shunt_conn_back(conn)->hash = back;
 	}
 	shunt_table_lock(table, conn->hash, back);
-	taken = table_find(sn, &pkt->tuple, conn->hash);
+	taken = shunt_table_find(sn, &pkt->tuple, family, conn->hash);
 	if (!taken && nat)
-		taken = table_find(sn, &back_tuple, back);
+		taken = shunt_table_find(sn, &back_tuple, family, back);
 	if (!taken) {
 		/* Counted before it can be found, so that the count never lags. */
 		shunt_table_count(table, 1, nat);
@@ -355,6 +255,7 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 				   enum shunt_reason *reason)
 {
 	struct shunt_conn *conn = conn_alloc(pkt, server);
+	u8 family = pkt->tuple.family;
 	struct shunt_net *sn = pkt->sn;
 	struct shunt_conn *other;
 	unsigned long taken;
@@ -373,7 +274,7 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 		}
 		conn_free(conn);
 		if (shunt_end_dir(taken) == SHUNT_DIR_CLIENT &&
-		    end_is(taken, &pkt->tuple, tuple_kind(&pkt->tuple)))
+		    shunt_end_is(taken, &pkt->tuple, family, shunt_tuple_kind(&pkt->tuple, family)))
 			return other;
 		*reason = SHUNT_DROP_TUPLE_IN_USE;
 		return NULL;

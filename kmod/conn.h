@@ -37,6 +37,10 @@ enum {
 };
 
 enum {
+	SHUNT_TCP_LAG = 1 << 18,	/* bytes that a noted number may lag */
+};
+
+enum {
 	SHUNT_KIND_IPV6 = BIT(0),
 	SHUNT_KIND_UDP = BIT(1),
 };
@@ -53,7 +57,7 @@ struct shunt_conn {
 	struct rcu_head rcu;
 	u32 hash;	/* of the client's tuple */
 	u32 seen;	/* jiffies of the last packet, up to a second old */
-	u32 seq[SHUNT_DIRS];	/* TCP: next of this side, up to TCP_LAG bytes old */
+	u32 seq[SHUNT_DIRS];	/* TCP: next of this side, up to SHUNT_TCP_LAG old */
 	u8 state;	/* enum shunt_conn_state, by shunt_conn_become() */
 	u8 marks;	/* SHUNT_MARK_* */
 	u8 mode;	/* enum shunt_mode, fixed */
@@ -132,12 +136,6 @@ void shunt_conn_exit(void);
 /* Under RCU, any context: */
 
 /*
- * The living connection that a packet belongs to, and in which direction. Fills
- * in pkt->hash.
- */
-struct shunt_conn *shunt_conn_find(struct shunt_packet *pkt, enum shunt_dir *dir);
-
-/*
  * Makes the connection of a client's packet, for which none was found, to a
  * server. Bottom halves off. Returns it, or the one that another CPU made of
  * the same tuple meanwhile, or NULL with the reason in *reason.
@@ -167,6 +165,8 @@ void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to);
 /* The client's tuple, or that of the answers in NAT. */
 void shunt_conn_tuple(const struct shunt_conn *conn, struct shunt_tuple *tuple);
 void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tuple);
+/* Whether answers of a NAT connection have this tuple. */
+bool shunt_conn_back_is(const struct shunt_conn *conn, const struct shunt_tuple *tuple);
 
 /* Jiffies until the connection is absent to lookups; 0 if it is. */
 u32 shunt_conn_left(const struct shunt_conn *conn);
@@ -198,7 +198,31 @@ void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt);
 /* Any context, bottom halves off. Takes note of a further packet. */
 void shunt_tcp_packet(struct shunt_conn *conn, const struct shunt_packet *pkt,
 		      enum shunt_dir dir);
-void shunt_udp_packet(struct shunt_conn *conn, enum shunt_dir dir);
+
+static inline void shunt_udp_packet(struct shunt_conn *conn, enum shunt_dir dir)
+{
+	shunt_conn_touch(conn);
+	if (dir == SHUNT_DIR_SERVER && READ_ONCE(conn->state) == SHUNT_CONN_STATE_ONE_WAY)
+		shunt_conn_become(conn, SHUNT_CONN_STATE_ONE_WAY, SHUNT_CONN_STATE_ANSWERED);
+}
+
+/*
+ * Whether an established connection's packet is one of many that change nothing,
+ * the common case of shunt_tcp_packet().
+ */
+static __always_inline bool shunt_tcp_goes_on(const struct shunt_conn *conn,
+					      const struct shunt_packet *pkt, enum shunt_dir dir)
+{
+	const u8 known = SHUNT_MARK_KNOWN << SHUNT_DIR_CLIENT |
+			 SHUNT_MARK_KNOWN << SHUNT_DIR_SERVER;
+	const u8 flags = SHUNT_TCP_SYN | SHUNT_TCP_FIN | SHUNT_TCP_RST | SHUNT_TCP_ACK;
+
+	return (pkt->tcp_flags & flags) == SHUNT_TCP_ACK &&
+	       READ_ONCE(conn->state) == SHUNT_CONN_STATE_ESTABLISHED &&
+	       READ_ONCE(conn->marks) == known && (u32)jiffies - READ_ONCE(conn->seen) < HZ &&
+	       (s32)(pkt->seq_end - READ_ONCE(conn->seq[dir])) <= SHUNT_TCP_LAG &&
+	       (s32)(pkt->ack - READ_ONCE(conn->seq[!dir])) <= SHUNT_TCP_LAG;
+}
 
 /* Whether a TCP packet may begin a connection. */
 static inline bool shunt_tcp_begins(u8 flags)

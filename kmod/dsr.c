@@ -10,34 +10,11 @@
 #include <net/route.h>
 
 #include "conn.h"
+#include "dsr.h"
 #include "forward.h"
 #include "link.h"
 #include "net.h"
-#include "selftest.h"
 #include "service.h"
-
-/* The device takes the skb, whatever it answers. */
-static enum shunt_reason transmit(struct shunt_packet *pkt, const struct shunt_link *link)
-{
-	struct neighbour *neigh = link->neigh;
-	struct sk_buff *skb = pkt->skb;
-	int err;
-
-	pkt->skb = NULL;
-	skb->dev = neigh->dev;
-	if (likely(link->valid)) {
-		skb_push(skb, link->header_len);
-		memcpy(skb->data, link->header, link->header_len);
-		skb_reset_mac_header(skb);
-		if (shunt_selftest_takes(skb))
-			return SHUNT_FORWARDED;
-		err = dev_queue_xmit(skb);
-	} else {
-		/* Waits in the neighbour's own queue until it has resolved. */
-		err = neigh_output(neigh, skb, true);
-	}
-	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
-}
 
 static struct dst_entry *route_ipv4(const struct shunt_packet *pkt,
 				    const struct shunt_server *server, int oif)
@@ -90,45 +67,27 @@ static enum shunt_reason transmit_in_fragments(struct shunt_packet *pkt,
 	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
 }
 
-static enum shunt_reason dsr_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
-				  enum shunt_dir dir)
+enum shunt_reason shunt_dsr_send_checked(struct shunt_packet *pkt,
+					 const struct shunt_server *server,
+					 const struct shunt_link *link)
 {
-	const struct shunt_link *link = rcu_dereference(conn->server->link);
-	struct sk_buff *skb = pkt->skb;
 	enum shunt_reason reason;
-	struct net_device *dev;
 	unsigned int mtu;
 
-	if (unlikely(READ_ONCE(conn->server->local)))
+	if (unlikely(READ_ONCE(server->local)))
 		return SHUNT_DELIVER;
-	if (!link || (!link->valid && READ_ONCE(conn->server->unreachable)))
+	if (!link || (!link->valid && READ_ONCE(server->unreachable)))
 		return SHUNT_DROP_UNREACHABLE;
 	if (nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst))
 		return SHUNT_DROP_SOURCE_IS_VIP;
 
-	dev = link->neigh->dev;
-	mtu = READ_ONCE(dev->mtu);
+	mtu = READ_ONCE(link->dev->mtu);
 	reason = shunt_forward_check(pkt, mtu);
 	if (reason)
 		return reason;
-	if (skb_cow_head(skb, LL_RESERVED_SPACE(dev)))
+	if (!shunt_dsr_prepare(pkt, link, pkt->tuple.family))
 		return SHUNT_DROP_NO_MEMORY;
-
-	shunt_forward_hop(pkt);
-	skb_forward_csum(skb);
-	skb_clear_tstamp(skb);
-	nf_reset_ct(skb);
-	skb_dst_drop(skb);
 	if (unlikely(shunt_forward_in_fragments(pkt, mtu)))
-		return transmit_in_fragments(pkt, conn->server, dev->ifindex);
-	return transmit(pkt, link);
+		return transmit_in_fragments(pkt, server, link->dev->ifindex);
+	return shunt_dsr_transmit(pkt, link);
 }
-
-/*
- * The packet an error is about was sent by the server, or relayed to it
- * unchanged; either way the server is who must know.
- */
-const struct shunt_mode_ops shunt_dsr_ops = {
-	.send = dsr_send,
-	.send_error = dsr_send,
-};

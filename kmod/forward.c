@@ -9,20 +9,42 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "dsr.h"
 #include "forward.h"
 #include "fragment.h"
 #include "icmp.h"
+#include "lookup.h"
 #include "net.h"
 #include "sched.h"
 #include "service.h"
 #include "trace.h"
 
-static const struct shunt_mode_ops *const modes[] = {
-	[SHUNT_MODE_DSR] = &shunt_dsr_ops,
-	[SHUNT_MODE_NAT] = &shunt_nat_ops,
-};
+/*
+ * The one cheap test that packets of no service leave by: is its destination a
+ * VIP, is its source a NAT server? What it carries besides TCP and UDP may be
+ * an ICMP error about others.
+ */
+static __always_inline bool header_concerns_us(const struct shunt_net *sn, u8 family,
+					       const void *header, unsigned int there)
+{
+	if (family == NFPROTO_IPV4) {
+		const struct iphdr *ip = header;
 
-/* The one cheap test that packets of no service leave by. */
+		return unlikely(there < sizeof(*ip)) ||
+		       shunt_filter_maybe_ipv4(&sn->vips, ip->daddr) ||
+		       shunt_filter_maybe_ipv4(&sn->nat_servers, ip->saddr) ||
+		       ip->protocol == IPPROTO_ICMP;
+	} else {
+		const struct ipv6hdr *ip = header;
+
+		return unlikely(there < sizeof(*ip)) ||
+		       shunt_filter_maybe_ipv6(&sn->vips, &ip->daddr) ||
+		       shunt_filter_maybe_ipv6(&sn->nat_servers, &ip->saddr) ||
+		       (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP);
+	}
+}
+
+/* The same when the packet is parsed. */
 static bool concerns_us(const struct shunt_net *sn, const struct shunt_tuple *tuple)
 {
 	return shunt_filter_maybe(&sn->vips, &tuple->dst) ||
@@ -51,7 +73,10 @@ static enum shunt_verdict refused(struct shunt_packet *pkt, const struct shunt_s
 enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
 				     enum shunt_dir dir)
 {
-	return modes[conn->mode]->send(pkt, conn, dir);
+	/* No indirect call for every packet. */
+	if (conn->mode == SHUNT_MODE_DSR)
+		return shunt_dsr_send(pkt, conn->server, pkt->tuple.family);
+	return shunt_nat_send(pkt, conn, dir);
 }
 
 /* What became of the sending. */
@@ -127,8 +152,8 @@ static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_se
 	tuple.dport = key->port;
 	shunt_conn_fill(&any, &tuple, server);
 	return sent(pkt, &any.conn, SHUNT_DIR_SERVER,
-		    error ? shunt_nat_ops.send_error(pkt, &any.conn, SHUNT_DIR_SERVER) :
-			    shunt_nat_ops.send(pkt, &any.conn, SHUNT_DIR_SERVER));
+		    error ? shunt_nat_send_error(pkt, &any.conn, SHUNT_DIR_SERVER) :
+			    shunt_nat_send(pkt, &any.conn, SHUNT_DIR_SERVER));
 }
 
 /* A packet, or an error, of neither a connection nor a client of a service. */
@@ -155,7 +180,7 @@ static enum shunt_verdict forward_first(struct shunt_packet *pkt)
 	return forward_new(pkt, service, NULL);
 }
 
-/* What is to become of a packet of a connection. */
+/* What is to become of a packet whose connection is in trouble. */
 enum fate {
 	FATE_GO_ON,
 	FATE_ANEW,	/* another server is chosen for it */
@@ -191,22 +216,13 @@ static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct sh
 	}
 }
 
-static enum fate fate_of(const struct shunt_packet *pkt, const struct shunt_conn *conn,
-			 enum shunt_dir dir)
+static __always_inline void note_packet(struct shunt_packet *pkt, struct shunt_conn *conn,
+					enum shunt_dir dir)
 {
-	const struct shunt_server *server = conn->server;
-
-	if (unlikely(READ_ONCE(server->removed) || !shunt_server_usable(server)))
-		return fate_in_trouble(pkt, conn, dir);
-	return FATE_GO_ON;
-}
-
-static void note_packet(struct shunt_packet *pkt, struct shunt_conn *conn, enum shunt_dir dir)
-{
-	if (pkt->tuple.protocol == IPPROTO_TCP)
-		shunt_tcp_packet(conn, pkt, dir);
-	else
+	if (pkt->tuple.protocol == IPPROTO_UDP)
 		shunt_udp_packet(conn, dir);
+	else if (!shunt_tcp_goes_on(conn, pkt, dir))
+		shunt_tcp_packet(conn, pkt, dir);
 }
 
 /*
@@ -229,39 +245,72 @@ static enum shunt_verdict forward_reset(struct shunt_packet *pkt, struct shunt_c
 	return refused(pkt, conn->server->service, SHUNT_DROP_SERVER_REMOVED);
 }
 
-static enum shunt_verdict forward_whole(struct shunt_packet *pkt)
+/* Whether a packet of a connection is not simply to go on. */
+static __always_inline bool is_to_be_decided(const struct shunt_packet *pkt,
+					     const struct shunt_server *server)
 {
-	struct shunt_conn *conn;
-	enum shunt_dir dir;
+	return shunt_tcp_begins(pkt->tcp_flags) || READ_ONCE(server->removed) ||
+	       !shunt_server_usable(server);
+}
 
-	conn = shunt_conn_find(pkt, &dir);
-	if (!conn)
-		return forward_first(pkt);
+static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
+						   struct shunt_conn *conn, enum shunt_dir dir)
+{
+	const struct shunt_server *server = conn->server;
+
 	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags) &&
 	    shunt_tcp_restarts(conn, pkt))
 		return forward_anew(pkt, conn);
-
-	switch (fate_of(pkt, conn, dir)) {
-	case FATE_ANEW:
-		return forward_anew(pkt, conn);
-	case FATE_RESET:
-		return forward_reset(pkt, conn);
-	default:
-		break;
+	if (READ_ONCE(server->removed) || !shunt_server_usable(server)) {
+		switch (fate_in_trouble(pkt, conn, dir)) {
+		case FATE_ANEW:
+			return forward_anew(pkt, conn);
+		case FATE_RESET:
+			return forward_reset(pkt, conn);
+		default:
+			break;
+		}
 	}
 	note_packet(pkt, conn, dir);
 	return sent(pkt, conn, dir, shunt_forward_send(pkt, conn, dir));
 }
 
+/* A TCP or UDP packet. Inline, so that the family is a constant for most. */
+static __always_inline enum shunt_verdict forward_whole(struct shunt_packet *pkt, u8 family)
+{
+	unsigned long end = shunt_conn_find(pkt, family);
+	struct shunt_conn *conn = shunt_end_conn(end);
+	enum shunt_dir dir = shunt_end_dir(end);
+	const struct shunt_server *server;
+	enum shunt_reason reason;
+
+	if (unlikely(!end))
+		return forward_first(pkt);
+	server = conn->server;
+	if (unlikely(is_to_be_decided(pkt, server)))
+		return forward_decided(pkt, conn, dir);
+	note_packet(pkt, conn, dir);
+	if (conn->mode == SHUNT_MODE_NAT)
+		return sent(pkt, conn, dir, shunt_nat_send(pkt, conn, dir));
+	reason = shunt_dsr_send(pkt, server, family);
+	if (unlikely(reason))
+		return sent(pkt, conn, dir, reason);
+	shunt_counters_packet(server->counters, pkt, false);
+	return SHUNT_TAKEN;
+}
+
 static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 {
-	struct shunt_conn *conn;
-	enum shunt_dir dir;
+	unsigned long end = shunt_conn_find(pkt, pkt->tuple.family);
+	enum shunt_dir dir = shunt_end_dir(end);
+	struct shunt_conn *conn = shunt_end_conn(end);
 
-	conn = shunt_conn_find(pkt, &dir);
 	if (!conn)
 		return forward_answer(pkt, true);
-	return sent(pkt, conn, dir, modes[conn->mode]->send_error(pkt, conn, dir));
+	if (conn->mode == SHUNT_MODE_DSR)
+		return sent(pkt, conn, dir,
+			    shunt_dsr_send(pkt, conn->server, pkt->tuple.family));
+	return sent(pkt, conn, dir, shunt_nat_send_error(pkt, conn, dir));
 }
 
 /* Not forwarded as it is, whatever connection it may belong to. */
@@ -269,10 +318,9 @@ static enum shunt_verdict drop_malformed(struct shunt_packet *pkt)
 {
 	const struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
 	const struct shunt_conn *conn;
-	enum shunt_dir dir;
 
 	if (!service) {
-		conn = shunt_conn_find(pkt, &dir);
+		conn = shunt_end_conn(shunt_conn_find(pkt, pkt->tuple.family));
 		if (!conn)
 			return SHUNT_PASS;
 		service = conn->server->service;
@@ -284,7 +332,7 @@ static enum shunt_verdict forward_parsed(struct shunt_packet *pkt, enum shunt_pa
 {
 	switch (parsed) {
 	case SHUNT_PARSED_WHOLE:
-		return forward_whole(pkt);
+		return forward_whole(pkt, pkt->tuple.family);
 	case SHUNT_PARSED_ERROR:
 		return forward_error(pkt);
 	case SHUNT_PARSED_MALFORMED:
@@ -314,40 +362,75 @@ static enum shunt_verdict forward_fragment(struct shunt_packet *pkt, u8 family)
 	return forward_parsed(pkt, parsed);
 }
 
-enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family)
+/* What is not plain. */
+static noinline enum shunt_verdict forward_other(struct shunt_packet *pkt, u8 family)
 {
 	enum shunt_parsed parsed = shunt_packet_parse(pkt, family);
 
 	if (parsed == SHUNT_PARSED_OTHER || !concerns_us(pkt->sn, &pkt->tuple))
 		return SHUNT_PASS;
-	if (unlikely(parsed == SHUNT_PARSED_FRAGMENT))
+	if (parsed == SHUNT_PARSED_FRAGMENT)
 		return forward_fragment(pkt, family);
 	return forward_parsed(pkt, parsed);
 }
 
-enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family)
+static __always_inline enum shunt_verdict forward(struct shunt_packet *pkt, u8 family)
 {
+	const struct sk_buff *skb = pkt->skb;
+	unsigned int at = skb_network_offset(skb);
+	unsigned int there = skb_headlen(skb) - at;
+
+	if (!header_concerns_us(pkt->sn, family, skb->data + at, there))
+		return SHUNT_PASS;
+	if (likely(shunt_packet_parse_plain(pkt, family, at, there)))
+		return forward_whole(pkt, family);
+	return forward_other(pkt, family);
+}
+
+enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family)
+{
+	return family == NFPROTO_IPV4 ? forward(pkt, NFPROTO_IPV4) : forward(pkt, NFPROTO_IPV6);
+}
+
+/* Inline for the family's sake, as forward(). */
+static __always_inline enum shunt_verdict forward_fast(struct shunt_packet *pkt, u8 family)
+{
+	const struct sk_buff *skb = pkt->skb;
+	unsigned int at = skb_network_offset(skb);
+	const struct shunt_server *server;
 	enum shunt_reason reason;
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
+	unsigned long end;
 
-	if (shunt_packet_parse(pkt, family) != SHUNT_PARSED_WHOLE)
+	if (unlikely(!shunt_packet_parse_plain(pkt, family, at, skb_headlen(skb) - at)) &&
+	    shunt_packet_parse(pkt, family) != SHUNT_PARSED_WHOLE)
 		return SHUNT_PASS;
-	conn = shunt_conn_find(pkt, &dir);
-	if (!conn)
+	end = shunt_conn_find(pkt, family);
+	if (unlikely(!end))
 		return SHUNT_PASS;
-	/* It may begin another connection. */
-	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags))
-		return SHUNT_PASS;
-	if (unlikely(READ_ONCE(conn->server->removed) || !shunt_server_usable(conn->server)))
+	conn = shunt_end_conn(end);
+	dir = shunt_end_dir(end);
+	server = conn->server;
+	if (unlikely(is_to_be_decided(pkt, server)))
 		return SHUNT_PASS;
 	/* To note a packet again, should it be left, changes nothing. */
 	note_packet(pkt, conn, dir);
 	skb_orphan(pkt->skb);
-	reason = shunt_forward_send(pkt, conn, dir);
-	if (reason && pkt->skb)
-		return SHUNT_PASS;
-	return sent(pkt, conn, dir, reason);
+	if (conn->mode == SHUNT_MODE_DSR)
+		reason = shunt_dsr_send(pkt, server, family);
+	else
+		reason = shunt_nat_send(pkt, conn, dir);
+	if (unlikely(reason))
+		return pkt->skb ? SHUNT_PASS : sent(pkt, conn, dir, reason);
+	shunt_counters_packet(server->counters, pkt, dir == SHUNT_DIR_SERVER);
+	return SHUNT_TAKEN;
+}
+
+enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family)
+{
+	return family == NFPROTO_IPV4 ? forward_fast(pkt, NFPROTO_IPV4) :
+					forward_fast(pkt, NFPROTO_IPV6);
 }
 
 /* The largest fragment that a datagram came in, 0 for one that came whole. */
@@ -405,14 +488,4 @@ enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu
 		return SHUNT_DROP_MTU;
 	}
 	return SHUNT_FORWARDED;
-}
-
-void shunt_forward_hop(struct shunt_packet *pkt)
-{
-	if (pkt->local)
-		return;
-	if (pkt->tuple.family == NFPROTO_IPV4)
-		ip_decrease_ttl(ip_hdr(pkt->skb));
-	else
-		ipv6_hdr(pkt->skb)->hop_limit--;
 }

@@ -3,6 +3,9 @@
 #ifndef SHUNT_FORWARD_H
 #define SHUNT_FORWARD_H
 
+#include <linux/ipv6.h>
+#include <net/ip.h>
+
 #include "conn.h"
 #include "packet.h"
 #include "stats.h"
@@ -28,23 +31,19 @@ enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family);
 enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family);
 
 /*
- * How a mode sends. Each returns SHUNT_FORWARDED, or the reason why it did not,
+ * How the modes send, DSR in dsr.h. Each returns SHUNT_FORWARDED, or the reason why it did not,
  * or SHUNT_DELIVER when the server is this host and the packet is to be passed.
  * pkt->skb is NULL afterwards if the skb was used up, which it may be in both
  * cases; otherwise it is unchanged. May reallocate skb data. Under RCU with
  * bottom halves off.
  */
-struct shunt_mode_ops {
-	/* A packet of the connection. */
-	enum shunt_reason (*send)(struct shunt_packet *pkt, const struct shunt_conn *conn,
-				  enum shunt_dir dir);
-	/* An ICMP error about one, on its way to the side dir leads to. */
-	enum shunt_reason (*send_error)(struct shunt_packet *pkt, const struct shunt_conn *conn,
-					enum shunt_dir dir);
-};
 
-extern const struct shunt_mode_ops shunt_dsr_ops;
-extern const struct shunt_mode_ops shunt_nat_ops;
+/* A packet of the connection. */
+enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				 enum shunt_dir dir);
+/* An ICMP error about one, on its way to the side dir leads to. */
+enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				       enum shunt_dir dir);
 
 /*
  * Sends a packet that is in nobody's way but a connection's, by its mode; as
@@ -64,6 +63,14 @@ enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu
 bool shunt_forward_in_fragments(const struct shunt_packet *pkt, unsigned int mtu);
 
 /* Takes the hop off. The IP header is writable. */
-void shunt_forward_hop(struct shunt_packet *pkt);
+static __always_inline void shunt_forward_hop(const struct shunt_packet *pkt, u8 family)
+{
+	if (pkt->local)
+		return;
+	if (family == NFPROTO_IPV4)
+		ip_decrease_ttl(ip_hdr(pkt->skb));
+	else
+		ipv6_hdr(pkt->skb)->hop_limit--;
+}
 
 #endif

@@ -44,21 +44,23 @@ static void reject(const struct shunt_packet *pkt, const struct nf_hook_state *s
 	}
 }
 
-static unsigned int receive(struct sk_buff *skb, const struct nf_hook_state *state)
+/* The rest of pkt is filled in on the way. */
+static __always_inline unsigned int receive(struct shunt_net *sn, struct sk_buff *skb,
+					    const struct nf_hook_state *state, bool local)
 {
-	struct shunt_packet pkt = {
-		.sn = shunt_net(state->net),
-		.skb = skb,
-		.local = state->hook == NF_INET_LOCAL_OUT,
-	};
+	struct shunt_packet pkt __uninitialized;
 
+	pkt.sn = sn;
+	pkt.skb = skb;
+	pkt.local = local;
+	pkt.fast = false;
 	switch (shunt_forward(&pkt, state->pf)) {
 	case SHUNT_PASS:
 		return NF_ACCEPT;
 	case SHUNT_TAKEN:
 		return NF_STOLEN;
 	case SHUNT_REJECT:
-		if (shunt_may_answer(pkt.sn))
+		if (shunt_may_answer(sn))
 			reject(&pkt, state);
 		fallthrough;
 	default:
@@ -89,7 +91,7 @@ static unsigned int on_pre_routing(void *priv, struct sk_buff *skb,
 {
 	if (skb->pkt_type != PACKET_HOST || crosses_bridge(skb))
 		return NF_ACCEPT;
-	return receive(skb, state);
+	return receive(priv, skb, state, false);
 }
 
 /* Comes from processes, too, with bottom halves on. */
@@ -99,12 +101,12 @@ static unsigned int on_local_out(void *priv, struct sk_buff *skb,
 	unsigned int verdict;
 
 	local_bh_disable();
-	verdict = receive(skb, state);
+	verdict = receive(priv, skb, state, true);
 	local_bh_enable();
 	return verdict;
 }
 
-static const struct nf_hook_ops ops[] = {
+static const struct nf_hook_ops hooks[] = {
 	{
 		.hook = on_pre_routing,
 		.pf = NFPROTO_IPV4,
@@ -133,18 +135,28 @@ static const struct nf_hook_ops ops[] = {
 
 int shunt_hook_register(struct net *net)
 {
-	int err = nf_register_net_hooks(net, ops, ARRAY_SIZE(ops));
+	struct shunt_net *sn = shunt_net(net);
+	unsigned int i;
+	int err;
 
+	BUILD_BUG_ON(ARRAY_SIZE(sn->hooks) != ARRAY_SIZE(hooks));
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		sn->hooks[i] = hooks[i];
+		sn->hooks[i].priv = sn;
+	}
+	err = nf_register_net_hooks(net, sn->hooks, ARRAY_SIZE(sn->hooks));
 	if (err)
 		return err;
-	err = shunt_ingress_start(shunt_net(net));
+	err = shunt_ingress_start(sn);
 	if (err)
-		nf_unregister_net_hooks(net, ops, ARRAY_SIZE(ops));
+		nf_unregister_net_hooks(net, sn->hooks, ARRAY_SIZE(sn->hooks));
 	return err;
 }
 
 void shunt_hook_unregister(struct net *net)
 {
-	shunt_ingress_stop(shunt_net(net));
-	nf_unregister_net_hooks(net, ops, ARRAY_SIZE(ops));
+	struct shunt_net *sn = shunt_net(net);
+
+	shunt_ingress_stop(sn);
+	nf_unregister_net_hooks(net, sn->hooks, ARRAY_SIZE(sn->hooks));
 }

@@ -126,10 +126,11 @@ static void tell_ipv4(const struct shunt_packet *pkt, unsigned int mtu)
 
 void shunt_icmp_mtu(struct shunt_packet *pkt, unsigned int mtu)
 {
+	bool to_service;
+
 	if (pkt->fast)
 		return;
-	bool to_service = shunt_service_match(pkt->sn, &pkt->tuple);
-
+	to_service = shunt_service_match(pkt->sn, &pkt->tuple);
 	if (pkt->tuple.family == NFPROTO_IPV6)
 		icmp6_send(pkt->skb, ICMPV6_PKT_TOOBIG, 0, mtu,
 			   to_service ? &pkt->tuple.dst.in6 : NULL, IP6CB(pkt->skb));

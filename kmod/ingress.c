@@ -97,8 +97,12 @@ static bool has_header(struct sk_buff *skb, unsigned int len)
 
 static unsigned int forward(struct shunt_net *sn, struct sk_buff *skb, u8 family)
 {
-	struct shunt_packet pkt = { .sn = sn, .skb = skb, .fast = true };
+	struct shunt_packet pkt __uninitialized;
 
+	pkt.sn = sn;
+	pkt.skb = skb;
+	pkt.local = false;
+	pkt.fast = true;
 	return shunt_forward_fast(&pkt, family) == SHUNT_TAKEN ? NF_STOLEN : NF_ACCEPT;
 }
 

@@ -238,6 +238,8 @@ static struct shunt_link *link_make(struct shunt_server *server)
 		goto err_neigh;
 
 	link->neigh = neigh;
+	link->dev = neigh->dev;
+	link->headroom = LL_RESERVED_SPACE(link->dev);
 	state = READ_ONCE(neigh->nud_state);
 	link->valid = state & NUD_VALID && build_header(link, family);
 	if (link->valid)

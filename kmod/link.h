@@ -19,7 +19,9 @@ enum {
 /* Immutable, replaced whole, read under RCU. */
 struct shunt_link {
 	struct rcu_head rcu;
+	struct net_device *dev;
 	struct neighbour *neigh;	/* holds the device, too */
+	unsigned int headroom;	/* that the device wants, the header's included */
 	bool valid;			/* header is complete; else neigh must resolve */
 	u8 header_len;
 	u8 header[SHUNT_LINK_HEADER];

@@ -131,7 +131,7 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, struct dst_entry *en
 	struct sk_buff *skb = pkt->skb;
 	int err;
 
-	shunt_forward_hop(pkt);
+	shunt_forward_hop(pkt, pkt->tuple.family);
 	skb_forward_csum(skb);
 	skb_clear_tstamp(skb);
 	nf_reset_ct(skb);
@@ -202,8 +202,8 @@ static void translate(struct shunt_packet *pkt, const struct rewrite *to)
 		*sum = CSUM_MANGLED_0;
 }
 
-static enum shunt_reason nat_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
-				  enum shunt_dir dir)
+enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				 enum shunt_dir dir)
 {
 	struct rewrite to = rewrite_for(conn, dir);
 	enum shunt_reason reason;
@@ -284,8 +284,8 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 }
 
 /* The error goes on in the service's name to a client, to the server in its own. */
-static enum shunt_reason nat_send_error(struct shunt_packet *pkt, const struct shunt_conn *conn,
-					enum shunt_dir dir)
+enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				       enum shunt_dir dir)
 {
 	bool ipv4 = pkt->tuple.family == NFPROTO_IPV4;
 	struct rewrite to = rewrite_for(conn, dir);
@@ -308,11 +308,6 @@ static enum shunt_reason nat_send_error(struct shunt_packet *pkt, const struct s
 	put_addr(skb, pkt->tuple.family, skb_network_header(skb), &to, ipv4 ? NULL : icmp_sum);
 	return transmit(pkt, entry);
 }
-
-const struct shunt_mode_ops shunt_nat_ops = {
-	.send = nat_send,
-	.send_error = nat_send_error,
-};
 
 #ifdef SHUNT_SELFTEST
 #include "selftest/nat.c"

@@ -4,9 +4,9 @@
 #define SHUNT_NET_H
 
 #include <linux/mutex.h>
+#include <linux/netfilter.h>
 #include <linux/notifier.h>
 #include <linux/rhashtable.h>
-#include <linux/siphash.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 #include <net/net_namespace.h>
@@ -29,7 +29,7 @@ struct shunt_net {
 	struct shunt_filter vips;		/* virtual addresses */
 	struct shunt_filter nat_servers;	/* addresses of NAT servers */
 	struct shunt_drops __percpu *drops;
-	hsiphash_key_t key;			/* of the table's hash */
+	u32 key[4];				/* of the table's hash; lookup.h */
 
 	/* Answers to senders of packets not forwarded, in this second; hook.c. */
 	unsigned long answers_at;
@@ -57,6 +57,7 @@ struct shunt_net {
 	struct list_head attachments;		/* devices with the fast hook; lock */
 	unsigned int attachment_count;		/* lock */
 	bool attachments_hooked;		/* while there is a service; lock */
+	struct nf_hook_ops hooks[4];		/* while there is a service; hook.c */
 	struct shunt_table *table;		/* with the hooks, too; table.c */
 	struct list_head leaving;		/* removed servers; lock */
 	struct work_struct reap;		/* service.c */

@@ -166,11 +166,7 @@ static enum shunt_parsed parse_tcp(struct shunt_packet *pkt)
 	tcp = skb_header_pointer(pkt->skb, pkt->l4, sizeof(buffer), &buffer);
 	if (!tcp || tcp->doff * 4 < sizeof(*tcp))
 		return SHUNT_PARSED_MALFORMED;
-	pkt->tcp_flags = ((const u8 *)tcp)[13];
-	pkt->seq = ntohl(tcp->seq);
-	pkt->ack = ntohl(tcp->ack_seq);
-	pkt->seq_end = pkt->seq + tcp->syn + tcp->fin +
-		       (pkt->skb->len - min(pkt->skb->len, pkt->l4 + tcp->doff * 4));
+	shunt_packet_take_tcp(pkt, tcp);
 	count_segments(pkt, pkt->l4 - at + tcp->doff * 4);
 	return SHUNT_PARSED_WHOLE;
 }
@@ -185,6 +181,7 @@ enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family)
 	memset(tuple, 0, sizeof(*tuple));
 	tuple->family = family;
 	pkt->tcp_flags = 0;
+	pkt->easy = false;
 	pkt->segments = 1;
 	pkt->bytes = skb->len - at;
 

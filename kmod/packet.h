@@ -12,6 +12,10 @@
 
 #include <linux/netfilter.h>
 #include <linux/skbuff.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
 
 struct shunt_net;
 
@@ -54,6 +58,11 @@ struct shunt_packet {
 	u32 seq_end;		/* of the byte after the last, SYN and FIN count */
 	u32 ack;		/* means something with the flag ACK only */
 	u8 tcp_flags;		/* byte 13 of the TCP header; 0 for others */
+	/*
+	 * Nothing but its length is in the way of sending it on: it may take a
+	 * hop, came and goes in one piece, and from another address.
+	 */
+	bool easy;
 	bool local;		/* made by this host */
 	/* At the fast hook: the general one decides about what cannot be sent. */
 	bool fast;
@@ -67,13 +76,83 @@ enum {
 	SHUNT_TCP_ACK = 0x10,
 };
 
-/* Softirq or process context. Read only: changes neither skb nor its data. */
+/*
+ * Softirq or process context. Read only: changes neither skb nor its data. Fills
+ * in all of *pkt that means something for what was found, but sn, skb, hash,
+ * local and fast.
+ */
 enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family);
 
 static inline bool shunt_tuple_equal(const struct shunt_tuple *a,
 				     const struct shunt_tuple *b)
 {
 	return !memcmp(a, b, SHUNT_TUPLE_SIZE);
+}
+
+static __always_inline void shunt_packet_take_tcp(struct shunt_packet *pkt,
+						  const struct tcphdr *tcp)
+{
+	unsigned int end = pkt->l4 + tcp->doff * 4;
+
+	pkt->tcp_flags = ((const u8 *)tcp)[13];
+	pkt->seq = ntohl(tcp->seq);
+	pkt->ack = ntohl(tcp->ack_seq);
+	pkt->seq_end = pkt->seq + tcp->syn + tcp->fin +
+		       (pkt->skb->len - min(pkt->skb->len, end));
+}
+
+/*
+ * What nearly all packets are: headers without options or extensions, in one
+ * piece. Decides nothing, so that any doubt is left to the other. The IP header is
+ * at this offset, with so many bytes there from it on.
+ */
+static __always_inline bool shunt_packet_parse_plain(struct shunt_packet *pkt, u8 family,
+						     unsigned int at, unsigned int there)
+{
+	const bool ipv4 = family == NFPROTO_IPV4;
+	const unsigned int size = ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	const struct sk_buff *skb = pkt->skb;
+	struct shunt_tuple *tuple = &pkt->tuple;
+	const void *header = skb->data + at;
+	const struct ipv6hdr *ip6 = header;
+	const struct iphdr *ip = header;
+	const struct tcphdr *tcp = header + size;
+	bool easy;
+
+	if (there < size + sizeof(struct udphdr))
+		return false;
+	memset(tuple, 0, sizeof(*tuple));
+	if (ipv4) {
+		if (*(const u8 *)ip != 0x45 || ip_is_fragment(ip))
+			return false;
+		tuple->src.ip = ip->saddr;
+		tuple->dst.ip = ip->daddr;
+		tuple->protocol = ip->protocol;
+		easy = ip->ttl > 1 && ip->saddr != ip->daddr && !IPCB(skb)->frag_max_size;
+	} else {
+		if (ip6->version != 6)
+			return false;
+		tuple->src.in6 = ip6->saddr;
+		tuple->dst.in6 = ip6->daddr;
+		tuple->protocol = ip6->nexthdr;
+		easy = ip6->hop_limit > 1 && !ipv6_addr_equal(&ip6->saddr, &ip6->daddr) &&
+		       !IP6CB(skb)->frag_max_size;
+	}
+	tuple->sport = tcp->source;
+	tuple->dport = tcp->dest;
+	tuple->family = family;
+	pkt->l4 = at + size;
+	pkt->segments = 1;
+	pkt->bytes = skb->len - at;
+	pkt->easy = easy;
+	if (tuple->protocol == IPPROTO_UDP) {
+		pkt->tcp_flags = 0;
+		return !skb_is_gso(skb);
+	}
+	if (tuple->protocol != IPPROTO_TCP || there < size + sizeof(*tcp) || tcp->doff < 5)
+		return false;
+	shunt_packet_take_tcp(pkt, tcp);
+	return !skb_is_gso(skb);
 }
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include <linux/percpu.h>
 
-#include "packet.h"
 #include "stats.h"
 
 static const struct {
@@ -95,22 +94,6 @@ struct shunt_drops __percpu *shunt_drops_alloc(void)
 	for_each_possible_cpu(cpu)
 		u64_stats_init(&per_cpu_ptr(drops, cpu)->sync);
 	return drops;
-}
-
-void shunt_counters_packet(struct shunt_counters __percpu *counters,
-			   const struct shunt_packet *pkt, bool back)
-{
-	struct shunt_counters *mine = this_cpu_ptr(counters);
-
-	u64_stats_update_begin(&mine->sync);
-	if (back) {
-		u64_stats_add(&mine->return_packets, pkt->segments);
-		u64_stats_add(&mine->return_bytes, pkt->bytes);
-	} else {
-		u64_stats_add(&mine->packets, pkt->segments);
-		u64_stats_add(&mine->bytes, pkt->bytes);
-	}
-	u64_stats_update_end(&mine->sync);
 }
 
 void shunt_counters_connection(struct shunt_counters __percpu *counters)

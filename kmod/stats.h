@@ -6,9 +6,10 @@
 #ifndef SHUNT_STATS_H
 #define SHUNT_STATS_H
 
+#include <linux/percpu.h>
 #include <linux/u64_stats_sync.h>
 
-struct shunt_packet;
+#include "packet.h"
 
 /* One per CPU and server; written with bottom halves off on its own CPU only. */
 struct shunt_counters {
@@ -60,9 +61,6 @@ struct shunt_drops {
 struct shunt_counters __percpu *shunt_counters_alloc(void);
 struct shunt_drops __percpu *shunt_drops_alloc(void);
 
-/* Any context, bottom halves off. One forwarded packet, or the way back's. */
-void shunt_counters_packet(struct shunt_counters __percpu *counters,
-			   const struct shunt_packet *pkt, bool back);
 /* Any context, bottom halves off. One connection made. */
 void shunt_counters_connection(struct shunt_counters __percpu *counters);
 /* Adds the counters of all CPUs to *totals. Any context. */
@@ -76,5 +74,22 @@ void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts);
 /* The name in listings, and a sentence with meaning and remedy. */
 const char *shunt_drop_name(enum shunt_reason reason);
 const char *shunt_drop_meaning(enum shunt_reason reason);
+
+/* Any context, bottom halves off. One forwarded packet, or the way back's. */
+static inline void shunt_counters_packet(struct shunt_counters __percpu *counters,
+					 const struct shunt_packet *pkt, bool back)
+{
+	struct shunt_counters *mine = this_cpu_ptr(counters);
+
+	u64_stats_update_begin(&mine->sync);
+	if (back) {
+		u64_stats_add(&mine->return_packets, pkt->segments);
+		u64_stats_add(&mine->return_bytes, pkt->bytes);
+	} else {
+		u64_stats_add(&mine->packets, pkt->segments);
+		u64_stats_add(&mine->bytes, pkt->bytes);
+	}
+	u64_stats_update_end(&mine->sync);
+}
 
 #endif

@@ -41,7 +41,6 @@
 
 enum {
 	TCP_NEAR = 1 << 20,	/* bytes */
-	TCP_LAG = 1 << 18,	/* as far as a noted number may lag */
 };
 
 static bool near(u32 a, u32 b)
@@ -89,7 +88,7 @@ static void note(struct shunt_conn *conn, enum shunt_dir dir, u32 to, bool exact
 	if (!is_known(conn, dir)) {
 		WRITE_ONCE(conn->seq[dir], to);
 		set_marks(conn, SHUNT_MARK_KNOWN << dir, 0);
-	} else if ((s32)(to - READ_ONCE(conn->seq[dir])) > (exactly ? 0 : TCP_LAG)) {
+	} else if ((s32)(to - READ_ONCE(conn->seq[dir])) > (exactly ? 0 : SHUNT_TCP_LAG)) {
 		WRITE_ONCE(conn->seq[dir], to);
 	}
 }

@@ -27,10 +27,3 @@ const u32 shunt_timeouts[SHUNT_CONN_STATES] = {
 	[SHUNT_CONN_STATE_ONE_WAY] = 300,
 	[SHUNT_CONN_STATE_ANSWERED] = 300,
 };
-
-void shunt_udp_packet(struct shunt_conn *conn, enum shunt_dir dir)
-{
-	shunt_conn_touch(conn);
-	if (dir == SHUNT_DIR_SERVER && READ_ONCE(conn->state) == SHUNT_CONN_STATE_ONE_WAY)
-		shunt_conn_become(conn, SHUNT_CONN_STATE_ONE_WAY, SHUNT_CONN_STATE_ANSWERED);
-}

@@ -15,6 +15,7 @@
 
 #include "bench.h"
 #include "../conn.h"
+#include "../lookup.h"
 #include "../sched.h"
 #include "../selftest.h"
 #include "../service.h"
@@ -163,6 +164,8 @@ static int __init make_link(struct shunt_bench *bench)
 	if (!bench->dev || !neigh)
 		return -ENOMEM;
 	neigh->dev = bench->dev;
+	bench->link.dev = bench->dev;
+	bench->link.headroom = LL_RESERVED_SPACE(bench->dev);
 	bench->link.valid = true;
 	bench->link.header_len = sizeof(header);
 	memcpy(bench->link.header, header, sizeof(header));
@@ -303,9 +306,8 @@ static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 	struct shunt_service *service = shunt_service_match(sn, tuple);
 	struct shunt_packet pkt = { .sn = sn, .tuple = *tuple };
 	struct shunt_conn *conn;
-	enum shunt_dir dir;
 
-	conn = shunt_conn_find(&pkt, &dir);
+	conn = shunt_end_conn(shunt_conn_find(&pkt, tuple->family));
 	if (conn)
 		shunt_conn_unlink(sn, conn);
 	if (service)
