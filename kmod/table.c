@@ -436,29 +436,59 @@ void shunt_table_flush(struct shunt_net *sn, const struct shunt_service *service
 	shunt_table_delete(sn, conn_belongs, service);
 }
 
-/* One step of a walk: hashes from "from" up to "to". */
+/*
+ * One step of a walk: the connections of what is one chain now, which may be
+ * about to move to several. They are visited in the order of their hashes,
+ * looking for the next one each time, so that a walk can be taken up again
+ * whatever became of the chain.
+ */
 struct walk {
-	u64 from;
-	u64 to;
-	unsigned long at;	/* connections seen */
-	unsigned long skip;	/* of those, passed over */
+	u64 hash;		/* the next, or a later one */
+	u64 end;		/* the first of the next step */
+	unsigned long skip;	/* connections of the next hash passed over */
+	struct shunt_buckets *buckets;
+	struct shunt_buckets *next;
 	int (*fn)(const struct shunt_conn *conn, void *arg);
 	void *arg;
 };
 
-static int walk_chain(struct walk *walk, unsigned long end)
+/* The least hash of a connection from "from" on in a chain, or "least". */
+static u64 chain_least(unsigned long end, u64 from, u64 least)
+{
+	for (; end; end = shunt_end_next(end)) {
+		u32 hash = shunt_end_hash(end);
+
+		if (shunt_end_dir(end) == SHUNT_DIR_CLIENT && hash >= from && hash < least)
+			least = hash;
+	}
+	return least;
+}
+
+/* The hash to visit next; the step's end if there is none. */
+static u64 walk_next(const struct walk *walk)
+{
+	u64 at, least;
+
+	least = chain_least(shunt_chain_first(walk->buckets, walk->hash), walk->hash, walk->end);
+	for (at = walk->hash; walk->next && at < least; at = chain_end(walk->next, at))
+		least = chain_least(shunt_chain_first(walk->next, at), walk->hash, least);
+	return least;
+}
+
+/* Visits the connections of walk->hash in a chain. *seen counts them. */
+static int walk_visit(struct walk *walk, unsigned long end, unsigned long *seen)
 {
 	int stop;
 
 	for (; end; end = shunt_end_next(end)) {
 		const struct shunt_conn *conn = shunt_end_conn(end);
 
-		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT || conn->hash < walk->from ||
-		    conn->hash >= walk->to || walk->at++ < walk->skip || !shunt_conn_left(conn))
+		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT || conn->hash != walk->hash ||
+		    (*seen)++ < walk->skip || !shunt_conn_left(conn))
 			continue;
 		stop = walk->fn(conn, walk->arg);
 		if (stop) {
-			walk->skip = walk->at - 1;
+			walk->skip = *seen - 1;
 			return stop;
 		}
 	}
@@ -466,46 +496,53 @@ static int walk_chain(struct walk *walk, unsigned long end)
 }
 
 /* Under the lock of the step's chains, so that nothing moves. */
-static int walk_step(struct walk *walk, struct shunt_buckets *buckets)
+static int walk_step(struct walk *walk)
 {
-	struct shunt_buckets *next = shunt_buckets_next(buckets);
-	u64 at;
+	unsigned long seen;
+	u64 hash;
 	int stop;
 
-	stop = walk_chain(walk, shunt_chain_first(buckets, walk->from));
-	for (at = walk->from; !stop && next && at < walk->to; at = chain_end(next, at))
-		stop = walk_chain(walk, shunt_chain_first(next, at));
-	return stop;
+	while ((hash = walk_next(walk)) < walk->end) {
+		if (hash != walk->hash)
+			walk->skip = 0;
+		walk->hash = hash;
+		seen = 0;
+		stop = walk_visit(walk, shunt_chain_first(walk->buckets, hash), &seen);
+		if (!stop && walk->next)
+			stop = walk_visit(walk, shunt_chain_first(walk->next, hash), &seen);
+		if (stop)
+			return stop;
+		walk->hash++;
+		walk->skip = 0;
+	}
+	walk->hash = walk->end;
+	walk->skip = 0;
+	return 0;
 }
 
 int shunt_table_walk(struct shunt_net *sn, u64 *hash, unsigned long *skip,
 		     int (*fn)(const struct shunt_conn *conn, void *arg), void *arg)
 {
-	struct walk walk = { .fn = fn, .arg = arg };
-	struct shunt_buckets *buckets;
+	struct walk walk = { .hash = *hash, .skip = *skip, .fn = fn, .arg = arg };
 	spinlock_t *lock;	/* of the chains of one step */
-	int stop;
+	int stop = 0;
 
 	lockdep_assert_held(&sn->lock);
-	for (; *hash >> 32 == 0; *hash = walk.to, *skip = 0) {
-		lock = lock_of(sn->table, *hash);
-		walk.from = *hash;
-		walk.skip = *skip;
-		walk.at = 0;
+	while (!stop && walk.hash >> 32 == 0) {
+		lock = lock_of(sn->table, walk.hash);
 		rcu_read_lock();
 		spin_lock_bh(lock);
-		buckets = rcu_dereference(sn->buckets);
-		walk.to = chain_end(buckets, walk.from);
-		stop = walk_step(&walk, buckets);
+		walk.buckets = rcu_dereference(sn->buckets);
+		walk.next = shunt_buckets_next(walk.buckets);
+		walk.end = chain_end(walk.buckets, walk.hash);
+		stop = walk_step(&walk);
 		spin_unlock_bh(lock);
 		rcu_read_unlock();
-		if (stop) {
-			*skip = walk.skip;
-			return stop;
-		}
 		cond_resched();
 	}
-	return 0;
+	*hash = walk.hash;
+	*skip = walk.skip;
+	return stop;
 }
 
 struct shunt_table *shunt_table_alloc(struct shunt_net *sn)

@@ -59,11 +59,10 @@ void shunt_table_flush(struct shunt_net *sn, const struct shunt_service *service
 
 /*
  * Under the namespace's lock, may sleep. Calls fn with bottom halves off for
- * each living connection from *hash and the *skip-th entry from there on, until
+ * each living connection from *hash and the *skip-th of that hash on, until
  * it returns nonzero, which is returned; a later call goes on with the
  * connection that fn refused. A connection that is there all the while is shown
- * once, also when the table changes its size, unless a single chain is longer
- * than fn has room for.
+ * once, also when the table changes its size.
  */
 int shunt_table_walk(struct shunt_net *sn, u64 *hash, unsigned long *skip,
 		     int (*fn)(const struct shunt_conn *conn, void *arg), void *arg);
