@@ -10,6 +10,8 @@
 # kernels: 6.12
 # shellcheck source=selftests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=selftests/flood.sh
+source "$(dirname "${BASH_SOURCE[0]}")/flood.sh"
 
 readonly SERVER_KEYS="address:string port:number mode:string weight:number state:string \
 connections:number total_connections:number packets:number bytes:number \
@@ -330,28 +332,6 @@ drop_rows() {
 	rows "a flush loses none" "/no-server=5"
 }
 
-# pg FILE LINE...: give pktgen, on the router, these lines.
-pg() {
-	local line
-
-	for line in "${@:2}"; do
-		# shellcheck disable=SC2016 # expanded by the inner shell
-		in_ns router sh -c 'echo "$1" >"/proc/net/pktgen/$0"' "$1" "$line"
-	done
-}
-
-# flood COUNT: so many datagrams, each the first of a connection. 251 senders
-# and 401 ports come round together after 100 651 packets only.
-flood() {
-	pg eth1 "count $1"
-	in_ns router sh -c 'echo start >/proc/net/pktgen/pgctrl'
-	in_ns router grep -o 'pkts-sofar: [0-9]*' /proc/net/pktgen/eth1
-}
-
-connections() {
-	shunt -j status | jq .connections
-}
-
 # Count the records of a listing that is one to a line, those that differ, and
 # those that are no JSON or no connection of the flood.
 cat >"$WORK/count.py" <<'END'
@@ -383,27 +363,17 @@ big() {
 }
 
 many_connections() {
-	local mac
-
 	shunt flush
 	shunt service add big udp "$VIP4:9"
 	shunt server add big 10.0.0.13
-	in_ns d3 nft -f - <<-END
-	table inet sink { chain early { type filter hook prerouting priority raw; udp dport 9 drop; }; }
-	END
-	mac=$(in_ns director ip -j link show eth0 | jq -r '.[0].address')
-	modprobe pktgen
-	pg kpktgend_0 rem_device_all "add_device eth1"
-	pg eth1 "dst $VIP4" "dst_mac $mac" "src_min 10.128.0.0" "src_max 10.128.0.250" \
-		"udp_src_min 10000" "udp_src_max 10400" "udp_dst_min 9" "udp_dst_max 9" "pkt_size 60" "delay 0"
+	flood_up 9
 	check "the limit of memory is one" refuses_memory
 	flood 5000 >/dev/null
 	big 5000
 	# Begins again with the first sender: 5000 of these are known.
 	flood 60000 >/dev/null
 	big 60000
-	pg kpktgend_0 rem_device_all
-	rmmod pktgen
+	flood_down
 }
 
 refuses_memory() {

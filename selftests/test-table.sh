@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The connection table follows the number of connections: it grows under traffic
+# and shrinks when they are gone; connections that are there meanwhile stay, and
+# a listing shows each once. An entry is as small as it is said to be.
+# kernels: 6.12 debug
+#
+#    The network of net.sh. The floods come from the router, by pktgen; the
+#    servers that get them throw them away.
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/flood.sh
+. "$(dirname "$0")/flood.sh"
+
+readonly FLOOD=60000
+
+buckets() {
+	shunt -j status | jq .buckets
+}
+
+has_buckets() {
+	[[ $(buckets) -eq $1 ]]
+}
+
+has_connections() {
+	[[ $(connections) -eq $1 ]]
+}
+
+# Listings, one after the other, until there is a file "enough": for each, how
+# many connections it shows more than once.
+list_all_the_time() {
+	until [[ -e $WORK/enough ]]; do
+		shunt -j conn show | jq 'length - (map("\(.client) \(.client_port)") | unique | length)' \
+			>>"$WORK/twice"
+	done
+}
+
+# grow SERVICE CONNECTIONS BUCKETS
+grow() {
+	rm -f "$WORK/enough" "$WORK/twice"
+	list_all_the_time &
+	flood "$FLOOD" >/dev/null
+	check "$1: all have a connection" wait_until 20 has_connections "$2"
+	check "$1: the table has grown" wait_until 20 has_buckets "$3"
+	check "$1: listed meanwhile" wait_until 60 test -s "$WORK/twice"
+	: >"$WORK/enough"
+	wait $!
+	is "$1: whatever it does, a listing shows none twice" "$(sort -u "$WORK/twice")" 0
+	is "$1: and at last each once" "$(shunt -j conn show service "$1" | jq length)" "$FLOOD"
+}
+
+# shrink SERVICE LEFT
+shrink() {
+	shunt service set "$1" timeout one-way 1
+	check "$1: a shorter timeout holds for those there are" wait_until 30 has_connections "$2"
+	check "$1: the table has shrunk" wait_until 20 has_buckets 1024
+	shunt service set "$1" timeout one-way 300
+}
+
+# object_size CACHE: in bytes, as the kernel's allocator sees it.
+object_size() {
+	cat "/sys/kernel/slab/$1/slab_size"
+}
+
+topo_up
+servers_up d1 d3 n1
+insmod_shunt
+shunt service add web tcp "$VIP4:80"
+shunt server add web 10.0.0.11
+shunt service add dsr udp "$VIP4:9"
+shunt server add dsr 10.0.0.13
+is "an empty table is small" "$(buckets)" 1024
+dial live "$VIP4" 80
+is "a connection is made" "$(ask live)" d1=1
+flood_up 9
+grow dsr $((FLOOD + 1)) 65536
+is "the connection from before lives" "$(ask live)" d1=1
+shrink dsr 1
+is "and lives still" "$(ask live)" d1=1
+shunt service del dsr
+shunt service add nat udp "$VIP4:9" mode nat
+shunt server add nat 10.1.0.21:9
+grow nat $((FLOOD + 1)) 131072
+is "it lives through two ends for each" "$(ask live)" d1=1
+shrink nat 1
+is "and is served to its end" "$(ask live)" d1=1
+flood_down
+hang_up live
+if [[ -d /sys/kernel/slab/shunt_ipv4_dsr ]]; then
+	is "bytes of an IPv4 connection" \
+		"$(object_size shunt_ipv4_dsr) $(object_size shunt_ipv4_nat)" "64 128"
+	is "bytes of an IPv6 connection" \
+		"$(object_size shunt_ipv6_dsr) $(object_size shunt_ipv6_nat)" "128 128"
+else
+	skip "bytes of a connection" "the kernel does not show its caches"
+fi
