@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # vm-options: --mem 4G --timeout 1500
+# kernels: 6.12
 # 10 000 services with 10 servers each: loaded in one batch, shown, changed and
 # flushed, beside the same in ip_vs by ipvsadm; that a listing takes as long as
 # what it lists; and that a batch ends where the kernel refuses a line. The
