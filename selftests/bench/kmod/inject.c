@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generates packets of many flows and hands them to the stack as if they had
+ * arrived on a device. "send" takes these words:
+ *
+ *   dev=NAME          the device they arrive on, an Ethernet one
+ *   family=4|6 protocol=tcp|udp
+ *   src=ADDR:PORT dst=ADDR:PORT   as ADDR,PORT
+ *   flags=HEX         of TCP; 0x02 is SYN, 0x10 ACK, 0x18 data
+ *   vary=src|dst      which of the two is the client, that differs by flow
+ *   count=N           how many packets, a multiple of the chunk
+ *   flows=N           of how many flows, in turn; the default is count
+ *   first=N           the number of the first flow
+ *   step=N            from one packet's flow to the next, 1 by default
+ *   random=1          clients at random from half of 32.0.0.0/3, by number
+ *   cpus=N            on so many processors at once, each its share of the flows
+ *
+ * Client number N has the Nth address after ADDR and a port of its own. The
+ * work on a packet is the same whatever the words, so that it cancels out when
+ * two batches of the same kind of packet are compared.
+ *
+ * The packets go in chunks of 64, as a driver's poll would bring them, with
+ * bottom halves off. No-operations mark for selftests/bench/plugin.c where
+ * batches and chunks begin and end.
+ */
+#include <linux/etherdevice.h>
+#include <linux/hash.h>
+#include <linux/inet.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netdevice.h>
+#include <linux/seq_file.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <linux/workqueue.h>
+#include <net/checksum.h>
+#include <net/ip6_checksum.h>
+#include <net/net_namespace.h>
+
+#include "bench.h"
+
+enum {
+	CHUNK = 64,
+	FRAME_MIN = 60,		/* without the checksum that ends a frame */
+	HEADERS_MAX = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr),
+	FRAME_MAX = HEADERS_MAX + 6,
+	FIRST_PORT = 1024,
+	PORTS = 64000,
+	TTL = 64,
+};
+
+/* Executed by nobody else; the plugin knows them by their bytes. */
+#define MARK(number) \
+	asm volatile(".byte 0x0f,0x1f,0x84,0x00," #number ",0x00,0x5a,0x5a" ::: "memory")
+#define MARK_BATCH_BEGINS()	MARK(1)
+#define MARK_BATCH_ENDS()	MARK(2)
+#define MARK_CHUNK_BEGINS()	MARK(3)
+#define MARK_CHUNK_ENDS()	MARK(4)
+
+struct end {
+	u8 addr[16];
+	u16 port;
+};
+
+struct batch {
+	struct net_device *dev;
+	struct end src, dst;
+	u64 count, flows, first, step, cpus, random;
+	u64 flags;
+	bool ipv6, tcp, vary_dst;
+
+	unsigned int length;
+	u8 frame[FRAME_MAX];
+};
+
+/* A processor's share of a batch. */
+struct share {
+	struct work_struct work;
+	const struct batch *batch;
+	u64 first, flows, count;
+	u64 began, ended;		/* ns */
+};
+
+static struct workqueue_struct *workers;
+static u64 last_packets;
+static u64 last_ns;
+
+/* ADDR,PORT */
+static int parse_end(char *value, struct end *end, bool ipv6)
+{
+	char *addr = strsep(&value, ",");
+
+	if (!value || kstrtou16(value, 10, &end->port))
+		return -EINVAL;
+	if (ipv6)
+		return in6_pton(addr, -1, end->addr, -1, NULL) ? 0 : -EINVAL;
+	return in4_pton(addr, -1, end->addr, -1, NULL) ? 0 : -EINVAL;
+}
+
+/* The numbers of a batch by their names. */
+static u64 *number_of(struct batch *batch, const char *key)
+{
+	const struct {
+		const char *key;
+		u64 *to;
+	} numbers[] = {
+		{ "count", &batch->count },
+		{ "flows", &batch->flows },
+		{ "first", &batch->first },
+		{ "step", &batch->step },
+		{ "random", &batch->random },
+		{ "cpus", &batch->cpus },
+		{ "flags", &batch->flags },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (!strcmp(key, numbers[i].key))
+			return numbers[i].to;
+	return NULL;
+}
+
+static int parse_word(struct net *net, struct batch *batch, const char *key, char *value)
+{
+	u64 *number = number_of(batch, key);
+
+	if (number)
+		return kstrtou64(value, 0, number);
+	if (!strcmp(key, "dev")) {
+		batch->dev = dev_get_by_name(net, value);
+		return batch->dev ? 0 : -ENODEV;
+	}
+	if (!strcmp(key, "family")) {
+		batch->ipv6 = !strcmp(value, "6");
+		return 0;
+	}
+	if (!strcmp(key, "protocol")) {
+		batch->tcp = !strcmp(value, "tcp");
+		return 0;
+	}
+	if (!strcmp(key, "vary")) {
+		batch->vary_dst = !strcmp(value, "dst");
+		return 0;
+	}
+	if (!strcmp(key, "src"))
+		return parse_end(value, &batch->src, batch->ipv6);
+	if (!strcmp(key, "dst"))
+		return parse_end(value, &batch->dst, batch->ipv6);
+	return -EINVAL;
+}
+
+static int parse(struct net *net, struct batch *batch, char *words)
+{
+	char *word, *key;
+	int err;
+
+	while ((word = strsep(&words, " "))) {
+		key = strsep(&word, "=");
+		if (!word)
+			return -EINVAL;
+		err = parse_word(net, batch, key, word);
+		if (err)
+			return err;
+	}
+	if (!batch->flows)
+		batch->flows = batch->count;
+	if (!batch->dev || !batch->flows || !batch->cpus ||
+	    batch->cpus > num_online_cpus() || batch->count % (CHUNK * batch->cpus))
+		return -EINVAL;
+	return 0;
+}
+
+static unsigned int network_length(const struct batch *batch)
+{
+	return batch->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+}
+
+/* The frame of a batch, but for what differs by packet. */
+static void make_frame(struct batch *batch)
+{
+	unsigned int transport = batch->tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+	struct ethhdr *eth = (struct ethhdr *)batch->frame;
+	struct ipv6hdr *ip6 = (void *)(eth + 1);
+	struct iphdr *ip4 = (void *)(eth + 1);
+	struct tcphdr *tcp = (void *)(eth + 1) + network_length(batch);
+	struct udphdr *udp = (void *)tcp;
+	unsigned int inner;
+
+	batch->length = max_t(unsigned int, FRAME_MIN,
+			      ETH_HLEN + network_length(batch) + transport);
+	inner = batch->length - ETH_HLEN - network_length(batch);
+	ether_addr_copy(eth->h_dest, batch->dev->dev_addr);
+	eth->h_source[0] = 2;
+	if (batch->ipv6) {
+		eth->h_proto = htons(ETH_P_IPV6);
+		ip6->version = 6;
+		ip6->payload_len = htons(inner);
+		ip6->nexthdr = batch->tcp ? IPPROTO_TCP : IPPROTO_UDP;
+		ip6->hop_limit = TTL;
+		memcpy(&ip6->saddr, batch->src.addr, sizeof(ip6->saddr));
+		memcpy(&ip6->daddr, batch->dst.addr, sizeof(ip6->daddr));
+	} else {
+		eth->h_proto = htons(ETH_P_IP);
+		ip4->version = 4;
+		ip4->ihl = sizeof(*ip4) / 4;
+		ip4->tot_len = htons(batch->length - ETH_HLEN);
+		ip4->ttl = TTL;
+		ip4->protocol = batch->tcp ? IPPROTO_TCP : IPPROTO_UDP;
+		memcpy(&ip4->saddr, batch->src.addr, sizeof(ip4->saddr));
+		memcpy(&ip4->daddr, batch->dst.addr, sizeof(ip4->daddr));
+	}
+	if (batch->tcp) {
+		tcp->seq = htonl(1);
+		tcp->ack_seq = htonl(1);
+		tcp->doff = sizeof(*tcp) / 4;
+		((u8 *)tcp)[13] = batch->flags;
+		tcp->window = htons(8192);
+	} else {
+		udp->len = htons(inner);
+	}
+	/* Ports are at the same place in both. */
+	udp->source = htons(batch->src.port);
+	udp->dest = htons(batch->dst.port);
+}
+
+/* Where the client of a flow is, given the last 32 bits of the first one's address. */
+static void client_of(const struct batch *batch, u64 flow, __be32 *addr, __be16 *port)
+{
+	u64 mixed = (flow + 1) * GOLDEN_RATIO_64;
+
+	if (batch->random) {
+		*addr = htonl(0x20000000 | (u32)(mixed >> 36));
+		*port = htons(FIRST_PORT + (mixed & 0x7fff));
+	} else {
+		*addr = htonl(ntohl(*addr) + (u32)flow);
+		*port = htons(FIRST_PORT + (u32)flow % PORTS);
+	}
+}
+
+static __sum16 checksum_ipv4(const struct iphdr *ip4, void *transport, unsigned int length)
+{
+	return csum_tcpudp_magic(ip4->saddr, ip4->daddr, length, ip4->protocol,
+				 csum_partial(transport, length, 0));
+}
+
+static __sum16 checksum_ipv6(const struct ipv6hdr *ip6, void *transport, unsigned int length)
+{
+	return csum_ipv6_magic(&ip6->saddr, &ip6->daddr, length, ip6->nexthdr,
+			       csum_partial(transport, length, 0));
+}
+
+static void fill_packet(const struct batch *batch, u8 *frame, u64 flow)
+{
+	unsigned int network = network_length(batch);
+	struct iphdr *ip4 = (void *)(frame + ETH_HLEN);
+	struct ipv6hdr *ip6 = (void *)ip4;
+	struct udphdr *udp = (void *)ip4 + network;
+	struct tcphdr *tcp = (void *)udp;
+	__be16 *port = batch->vary_dst ? &udp->dest : &udp->source;
+	__sum16 *check = batch->tcp ? &tcp->check : &udp->check;
+	unsigned int length = batch->length - ETH_HLEN - network;
+
+	if (batch->ipv6) {
+		client_of(batch, flow, batch->vary_dst ? &ip6->daddr.s6_addr32[3] :
+			  &ip6->saddr.s6_addr32[3], port);
+		*check = checksum_ipv6(ip6, udp, length);
+	} else {
+		client_of(batch, flow, batch->vary_dst ? &ip4->daddr : &ip4->saddr, port);
+		ip4->check = ip_fast_csum(ip4, ip4->ihl);
+		*check = checksum_ipv4(ip4, udp, length);
+	}
+}
+
+static void inject(const struct batch *batch, u64 flow)
+{
+	struct sk_buff *skb = netdev_alloc_skb(batch->dev, FRAME_MAX);
+
+	if (!skb)
+		return;
+	skb_put_data(skb, batch->frame, batch->length);
+	fill_packet(batch, skb->data, flow);
+	skb->protocol = eth_type_trans(skb, batch->dev);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	netif_receive_skb(skb);
+}
+
+static void run_share(struct work_struct *work)
+{
+	struct share *share = container_of(work, struct share, work);
+	u64 left, flow = 0;
+	int i;
+
+	share->began = ktime_get_ns();
+	for (left = share->count; left; left -= CHUNK) {
+		local_bh_disable();
+		MARK_CHUNK_BEGINS();
+		for (i = 0; i < CHUNK; i++) {
+			inject(share->batch, share->first + flow);
+			flow += share->batch->step;
+			while (flow >= share->flows)
+				flow -= share->flows;
+		}
+		MARK_CHUNK_ENDS();
+		local_bh_enable();
+		cond_resched();
+	}
+	share->ended = ktime_get_ns();
+}
+
+static int run(const struct batch *batch)
+{
+	u64 began = U64_MAX, ended = 0;
+	struct share *shares;
+	unsigned int i;
+
+	shares = kcalloc(batch->cpus, sizeof(*shares), GFP_KERNEL);
+	if (!shares)
+		return -ENOMEM;
+	for (i = 0; i < batch->cpus; i++) {
+		shares[i].batch = batch;
+		shares[i].flows = batch->flows / batch->cpus;
+		shares[i].first = batch->first + i * shares[i].flows;
+		shares[i].count = batch->count / batch->cpus;
+		INIT_WORK(&shares[i].work, run_share);
+	}
+	MARK_BATCH_BEGINS();
+	for (i = 0; i < batch->cpus; i++)
+		queue_work_on(i, workers, &shares[i].work);
+	for (i = 0; i < batch->cpus; i++) {
+		flush_work(&shares[i].work);
+		began = min(began, shares[i].began);
+		ended = max(ended, shares[i].ended);
+	}
+	MARK_BATCH_ENDS();
+	kfree(shares);
+	last_packets = batch->count;
+	last_ns = ended - began;
+	return 0;
+}
+
+int bench_send(struct net *net, char *words)
+{
+	struct batch *batch;
+	int err;
+
+	batch = kzalloc(sizeof(*batch), GFP_KERNEL);
+	if (!batch)
+		return -ENOMEM;
+	batch->cpus = 1;
+	batch->step = 1;
+	err = parse(net, batch, words);
+	if (!err) {
+		make_frame(batch);
+		err = run(batch);
+	}
+	dev_put(batch->dev);
+	kfree(batch);
+	return err;
+}
+
+int bench_idle(char *words)
+{
+	unsigned int seconds;
+	u64 began = ktime_get_ns();
+
+	if (kstrtouint(words, 10, &seconds))
+		return -EINVAL;
+	MARK_BATCH_BEGINS();
+	schedule_timeout_uninterruptible(seconds * HZ);
+	MARK_BATCH_ENDS();
+	last_packets = 0;
+	last_ns = ktime_get_ns() - began;
+	return 0;
+}
+
+void bench_show(struct seq_file *out)
+{
+	seq_printf(out, "%llu packets %llu ns\n", last_packets, last_ns);
+}
+
+int bench_inject_init(void)
+{
+	workers = alloc_workqueue("shunt_bench", WQ_CPU_INTENSIVE, 0);
+	return workers ? 0 : -ENOMEM;
+}
+
+void bench_inject_exit(void)
+{
+	destroy_workqueue(workers);
+}
