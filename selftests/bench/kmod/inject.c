@@ -49,13 +49,19 @@ enum {
 	TTL = 64,
 };
 
-/* Executed by nobody else; the plugin knows them by their bytes. */
-#define MARK(number) \
-	asm volatile(".byte 0x0f,0x1f,0x84,0x00," #number ",0x00,0x5a,0x5a" ::: "memory")
-#define MARK_BATCH_BEGINS()	MARK(1)
-#define MARK_BATCH_ENDS()	MARK(2)
-#define MARK_CHUNK_BEGINS()	MARK(3)
-#define MARK_CHUNK_ENDS()	MARK(4)
+/* What the plugin is told, by its number. */
+enum mark {
+	BATCH_BEGINS = 1,
+	BATCH_ENDS,
+	CHUNK_BEGINS,
+	CHUNK_ENDS,
+};
+
+/* A no-operation that nobody else executes; the plugin knows it by its bytes. */
+static __always_inline void mark(const enum mark number)
+{
+	asm volatile(".byte 0x0f,0x1f,0x84,0x00,%c0,0x00,0x5a,0x5a" : : "i" (number) : "memory");
+}
 
 struct end {
 	u8 addr[16];
@@ -70,14 +76,19 @@ struct batch {
 	bool ipv6, tcp, vary_dst;
 
 	unsigned int length;
-	u8 frame[FRAME_MAX];
 };
+
+/*
+ * The frame of the batch, but for what differs by packet. How many instructions
+ * memcpy() takes depends on how the addresses are aligned.
+ */
+static u8 frame[FRAME_MAX] __aligned(256);
 
 /* A processor's share of a batch. */
 struct share {
 	struct work_struct work;
 	const struct batch *batch;
-	u64 first, flows, count;
+	u64 first, flows, count, step;
 	u64 began, ended;		/* ns */
 };
 
@@ -164,8 +175,8 @@ static int parse(struct net *net, struct batch *batch, char *words)
 	}
 	if (!batch->flows)
 		batch->flows = batch->count;
-	if (!batch->dev || !batch->flows || !batch->cpus ||
-	    batch->cpus > num_online_cpus() || batch->count % (CHUNK * batch->cpus))
+	if (!batch->dev || !batch->cpus || batch->cpus > num_online_cpus() ||
+	    batch->flows < batch->cpus || batch->count % (CHUNK * batch->cpus))
 		return -EINVAL;
 	return 0;
 }
@@ -175,17 +186,17 @@ static unsigned int network_length(const struct batch *batch)
 	return batch->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 }
 
-/* The frame of a batch, but for what differs by packet. */
 static void make_frame(struct batch *batch)
 {
 	unsigned int transport = batch->tcp ? sizeof(struct tcphdr) : sizeof(struct udphdr);
-	struct ethhdr *eth = (struct ethhdr *)batch->frame;
+	struct ethhdr *eth = (struct ethhdr *)frame;
 	struct ipv6hdr *ip6 = (void *)(eth + 1);
 	struct iphdr *ip4 = (void *)(eth + 1);
 	struct tcphdr *tcp = (void *)(eth + 1) + network_length(batch);
 	struct udphdr *udp = (void *)tcp;
 	unsigned int inner;
 
+	memset(frame, 0, sizeof(frame));
 	batch->length = max_t(unsigned int, FRAME_MIN,
 			      ETH_HLEN + network_length(batch) + transport);
 	inner = batch->length - ETH_HLEN - network_length(batch);
@@ -249,10 +260,10 @@ static __sum16 checksum_ipv6(const struct ipv6hdr *ip6, void *transport, unsigne
 			       csum_partial(transport, length, 0));
 }
 
-static void fill_packet(const struct batch *batch, u8 *frame, u64 flow)
+static void fill_packet(const struct batch *batch, u8 *data, u64 flow)
 {
 	unsigned int network = network_length(batch);
-	struct iphdr *ip4 = (void *)(frame + ETH_HLEN);
+	struct iphdr *ip4 = (void *)(data + ETH_HLEN);
 	struct ipv6hdr *ip6 = (void *)ip4;
 	struct udphdr *udp = (void *)ip4 + network;
 	struct tcphdr *tcp = (void *)udp;
@@ -277,7 +288,7 @@ static void inject(const struct batch *batch, u64 flow)
 
 	if (!skb)
 		return;
-	skb_put_data(skb, batch->frame, batch->length);
+	skb_put_data(skb, frame, batch->length);
 	fill_packet(batch, skb->data, flow);
 	skb->protocol = eth_type_trans(skb, batch->dev);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
@@ -293,14 +304,14 @@ static void run_share(struct work_struct *work)
 	share->began = ktime_get_ns();
 	for (left = share->count; left; left -= CHUNK) {
 		local_bh_disable();
-		MARK_CHUNK_BEGINS();
+		mark(CHUNK_BEGINS);
 		for (i = 0; i < CHUNK; i++) {
 			inject(share->batch, share->first + flow);
-			flow += share->batch->step;
-			while (flow >= share->flows)
+			flow += share->step;
+			if (flow >= share->flows)
 				flow -= share->flows;
 		}
-		MARK_CHUNK_ENDS();
+		mark(CHUNK_ENDS);
 		local_bh_enable();
 		cond_resched();
 	}
@@ -321,9 +332,10 @@ static int run(const struct batch *batch)
 		shares[i].flows = batch->flows / batch->cpus;
 		shares[i].first = batch->first + i * shares[i].flows;
 		shares[i].count = batch->count / batch->cpus;
+		shares[i].step = batch->step % shares[i].flows;
 		INIT_WORK(&shares[i].work, run_share);
 	}
-	MARK_BATCH_BEGINS();
+	mark(BATCH_BEGINS);
 	for (i = 0; i < batch->cpus; i++)
 		queue_work_on(i, workers, &shares[i].work);
 	for (i = 0; i < batch->cpus; i++) {
@@ -331,7 +343,7 @@ static int run(const struct batch *batch)
 		began = min(began, shares[i].began);
 		ended = max(ended, shares[i].ended);
 	}
-	MARK_BATCH_ENDS();
+	mark(BATCH_ENDS);
 	kfree(shares);
 	last_packets = batch->count;
 	last_ns = ended - began;
@@ -365,9 +377,9 @@ int bench_idle(char *words)
 
 	if (kstrtouint(words, 10, &seconds))
 		return -EINVAL;
-	MARK_BATCH_BEGINS();
+	mark(BATCH_BEGINS);
 	schedule_timeout_uninterruptible(seconds * HZ);
-	MARK_BATCH_ENDS();
+	mark(BATCH_ENDS);
 	last_packets = 0;
 	last_ns = ktime_get_ns() - began;
 	return 0;
