@@ -84,6 +84,10 @@ check: deps-if-missing
 check-all: deps-if-missing
 	@selftests/check --all --kernel $(or $(KERNEL),all) $(if $(JOBS),-j $(JOBS)) $(TESTS)
 
+# ROWS="dsr4-udp floor" for some of the rows; selftests/bench/README.md.
+bench: deps-if-missing
+	@selftests/bench/run --kernel $(or $(KERNEL),6.12) $(ROWS)
+
 lint: deps-if-missing
 	@selftests/lint
 	@for kernel in $(or $(KERNEL),6.1 6.12); do selftests/compile $$kernel || exit 1; done
@@ -117,9 +121,10 @@ help:
 	@echo '                      KERNEL=6.1|6.12|debug on one, JOBS=how many at a time,'
 	@echo '                      TESTS="test-x host-y" for some of them'
 	@echo 'make check-all        run every test on every kernel, the debug kernel too'
+	@echo 'make bench            count what a packet costs, beside IPVS; ROWS="dsr4-udp floor"'
 	@echo 'make lint             check the style of everything'
 	@echo 'make deps             install what demo, check and lint need (Debian)'
 	@echo 'make clean            remove what was built'
 
 .PHONY: all modules tools install install-tools uninstall dkms-install dkms-remove \
-	deps deps-if-missing vm-ready demo shell check check-all lint clean clean-modules help
+	deps deps-if-missing vm-ready demo shell check check-all bench lint clean clean-modules help
