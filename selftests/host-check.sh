@@ -70,7 +70,7 @@ is "a name that does not exist is refused" "$(chosen test-nothing; echo $?)" \
 # Each promise of the contract has tests that are part of the default, and the
 # README knows each script and no other.
 quoted() {
-	grep -oE "[\`](test|host)-[a-z]+[\`]" | tr -d "\`" | sort -u
+	grep -oE "[\`](test|host)-[a-z-]+[\`]" | tr -d "\`" | sort -u
 }
 
 by_default=$(chosen)
