@@ -203,7 +203,8 @@ check_counts() {
 		sum=$((sum + packets[$server/$name-out]))
 	done
 	is "$name: the client got all answers" "${packets[client/$name-in]}" "$sum"
-	[[ $mode == nat ]] || sum=0
+	# The fast hook takes them before netfilter's chains could count them.
+	[[ $mode == nat && -z ${SHUNT_TEST_ATTACH-} ]] || sum=0
 	is "$name: $sum answers passed the director" "${packets[director/$name-back]}" "$sum"
 }
 
