@@ -500,16 +500,18 @@ server_removed() {
 		"gone-udp$1/server-removed=1" "odd(udp($1, 3002, 83))"
 }
 
-# The debug kernel can refuse memory to the cache of the connections, and to it
+# The debug kernel can refuse memory to the caches of connections, and to them
 # alone.
 no_memory() {
-	local fail=/sys/kernel/debug/failslab cache=/sys/kernel/slab/shunt_conn/failslab
+	local fail=/sys/kernel/debug/failslab cache
 
 	if [[ $SHUNT_KERNEL != debug ]]; then
 		skip "no-memory" "this kernel cannot be told to fail an allocation"
 		return
 	fi
-	echo 1 >"$cache"
+	for cache in shunt_ipv4_dsr shunt_ipv4_nat; do
+		echo 1 >"/sys/kernel/slab/$cache/failslab"
+	done
 	echo Y >$fail/cache-filter
 	echo N >$fail/ignore-gfp-wait
 	echo 0 >$fail/verbose

@@ -7,7 +7,7 @@
 # discovery works through the director in both directions, and with the
 # director as the narrow place; a closed port is told; and the director answers
 # for a TTL that runs out, like every router.
-# kernels: 6.1 6.12 debug
+# kernels: 6.1 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
