@@ -303,8 +303,12 @@ bool shunt_conn_expire(struct shunt_net *sn, struct shunt_conn *conn)
 
 static struct kmem_cache *cache_create(const char *name, unsigned int size)
 {
-	/* In whole cache lines, so that no two connections share one. */
-	return kmem_cache_create(name, roundup_pow_of_two(size), 0, SLAB_HWCACHE_ALIGN, NULL);
+	/*
+	 * In whole cache lines, so that no two connections share one; and not
+	 * merged with others' caches, so that the operator sees what they take.
+	 */
+	return kmem_cache_create(name, roundup_pow_of_two(size), 0,
+				 SLAB_HWCACHE_ALIGN | SLAB_NO_MERGE, NULL);
 }
 
 int __init shunt_conn_init(void)
