@@ -8,7 +8,7 @@
 # a datagram, which says nothing of ports and passes untouched.
 #
 #    The network of net.sh, whose segments end in raw.py.
-# kernels: 6.12 debug
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/raw.sh

@@ -6,6 +6,7 @@
 # VLANs, taps, mirrors and XDP on the device; and devices, services, namespaces
 # and the module that come and go under traffic. That everything else works as
 # without it, is what test-ingress-again.sh shows.
+# kernels: 6.12
 #
 #    The network of net.sh, and a VLAN, 5, between router and director:
 #

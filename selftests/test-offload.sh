@@ -6,7 +6,7 @@
 # for the first setting the last device before each receiver fills in checksums in
 # software, so that the receivers verify them; none finds one wrong, except where
 # one was.
-# kernels: 6.1 6.12
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -5,6 +5,7 @@
 # other, and what leaves them by each device is compared byte for byte. Each
 # difference is a line below, with its reason, and is a failure when it is not
 # there any more.
+# kernels: 6.12
 #
 #                      ┌──────┐
 #    front-a, back-a ──┤ wire ├── front-b, back-b      the ends in raw.py
