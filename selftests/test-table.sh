@@ -12,7 +12,10 @@
 # shellcheck source=selftests/flood.sh
 . "$(dirname "$0")/flood.sh"
 
-readonly FLOOD=60000
+case $SHUNT_KERNEL in
+debug) readonly FLOOD=3000 PATIENCE=120 ;;
+*) readonly FLOOD=60000 PATIENCE=20 ;;
+esac
 
 buckets() {
 	shunt -j status | jq .buckets
@@ -35,14 +38,24 @@ list_all_the_time() {
 	done
 }
 
+# above NUMBER: the least power of two that is.
+above() {
+	local power=1
+
+	while [[ $power -le $1 ]]; do
+		power=$((power * 2))
+	done
+	echo "$power"
+}
+
 # grow SERVICE CONNECTIONS BUCKETS
 grow() {
 	rm -f "$WORK/enough" "$WORK/twice"
 	list_all_the_time &
 	flood "$FLOOD" >/dev/null
-	check "$1: all have a connection" wait_until 20 has_connections "$2"
-	check "$1: the table has grown" wait_until 20 has_buckets "$3"
-	check "$1: listed meanwhile" wait_until 60 test -s "$WORK/twice"
+	check "$1: all have a connection" wait_until $PATIENCE has_connections "$2"
+	check "$1: the table has grown" wait_until $PATIENCE has_buckets "$3"
+	check "$1: listed meanwhile" wait_until $PATIENCE test -s "$WORK/twice"
 	: >"$WORK/enough"
 	wait $!
 	is "$1: whatever it does, a listing shows none twice" "$(sort -u "$WORK/twice")" 0
@@ -52,8 +65,8 @@ grow() {
 # shrink SERVICE LEFT
 shrink() {
 	shunt service set "$1" timeout one-way 1
-	check "$1: a shorter timeout holds for those there are" wait_until 30 has_connections "$2"
-	check "$1: the table has shrunk" wait_until 20 has_buckets 1024
+	check "$1: a shorter timeout holds for those there are" wait_until $PATIENCE has_connections "$2"
+	check "$1: the table has shrunk" wait_until $PATIENCE has_buckets 1024
 	shunt service set "$1" timeout one-way 300
 }
 
@@ -73,14 +86,14 @@ is "an empty table is small" "$(buckets)" 1024
 dial live "$VIP4" 80
 is "a connection is made" "$(ask live)" d1=1
 flood_up 9
-grow dsr $((FLOOD + 1)) 65536
+grow dsr $((FLOOD + 1)) "$(above $((FLOOD + 1)))"
 is "the connection from before lives" "$(ask live)" d1=1
 shrink dsr 1
 is "and lives still" "$(ask live)" d1=1
 shunt service del dsr
 shunt service add nat udp "$VIP4:9" mode nat
 shunt server add nat 10.1.0.21:9
-grow nat $((FLOOD + 1)) 131072
+grow nat $((FLOOD + 1)) "$(above $((2 * FLOOD + 1)))"
 is "it lives through two ends for each" "$(ask live)" d1=1
 shrink nat 1
 is "and is served to its end" "$(ask live)" d1=1
