@@ -6,9 +6,7 @@
  * namespace, since clients choose tuples; the kernel's tables of TCP sockets and
  * of netfilter's flows do the same. SipHash would withstand an attacker who
  * could see what collides. It costs 93 instructions for IPv4 in its reduced
- * form (hsiphash_3u32()) and 178 for IPv6, where this takes some 40 and 90; and
- * what a client gains by collisions is bounded by how many connections it may
- * have.
+ * form (hsiphash_3u32()) and 178 for IPv6, where this takes some 40 and 90.
  */
 #ifndef SHUNT_LOOKUP_H
 #define SHUNT_LOOKUP_H

@@ -110,7 +110,8 @@ int shunt_nl_conn_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 		.cb = cb,
 		.filter = shunt_compat_dump_attrs(cb),
 	};
-	u64 hash = (u64)cb->args[0];
+	/* 33 bits: beyond the last hash it is over. */
+	u64 hash = (u64)cb->args[2] << 32 | (u32)cb->args[0];
 	unsigned long skip = cb->args[1];
 	int err = 0;
 
@@ -120,7 +121,8 @@ int shunt_nl_conn_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	if (!err && sn->table)
 		shunt_table_walk(sn, &hash, &skip, put_conn, &listing);
 	mutex_unlock(&sn->lock);
-	cb->args[0] = hash;
+	cb->args[0] = (u32)hash;
+	cb->args[2] = hash >> 32;
 	cb->args[1] = skip;
 	return err ?: skb->len;
 }

@@ -52,7 +52,7 @@ struct shunt_packet {
 	unsigned int inner_l4;	/* and of the inner TCP or UDP header */
 	unsigned int segments;	/* packets this was, or will be, on the wire */
 	unsigned int bytes;	/* of those, from their IP headers on */
-	u32 hash;		/* of the tuple; shunt_conn_hash() */
+	u32 hash;		/* of the tuple; shunt_conn_find() */
 	/* Of TCP, in host byte order. */
 	u32 seq;
 	u32 seq_end;		/* of the byte after the last, SYN and FIN count */

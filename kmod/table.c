@@ -85,7 +85,8 @@ static struct shunt_buckets *buckets_alloc(unsigned int bits)
 	size_t size = struct_size(buckets, chain, 1UL << bits);
 	size_t i;
 
-	buckets = kvzalloc(size + groups * sizeof(*buckets->due), GFP_KERNEL_ACCOUNT);
+	buckets = kvzalloc(size + groups * sizeof(*buckets->due),
+			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!buckets)
 		return NULL;
 	buckets->bits = bits;
