@@ -465,6 +465,12 @@ source_is_vip() {
 	counted "from the director with the VIP, IPv$1" "dns$1/source-is-vip=2"
 }
 
+# neighbour BOX DEVICE ADDRESS OTHER STATE: what BOX has for OTHER's eth0.
+neighbour() {
+	in_ns "$1" ip neigh replace "$3" dev "$2" nud "$5" \
+		lladdr "$(in_ns "$4" ip -j link show eth0 | jq -r '.[0].address')"
+}
+
 not_sent() {
 	in_ns director nft -f - <<-END
 	table inet wall {
@@ -477,10 +483,16 @@ not_sent() {
 	odd "a rule at postrouting, NAT, IPv$1" nothing "nat-dns$1/not-sent=2" \
 		"odd(udp($1, 3010, 5353), udp($1, 3010, 5353))"
 	in_ns director nft delete table inet wall
+	# Nothing leaves by the full queue, and neighbours that are asked just
+	# then whether they are there would be lost.
+	neighbour director eth0 "${d1[$1]}" d1 permanent
+	neighbour router eth1 "${director[$1]}" director permanent
 	in_ns director tc qdisc add dev eth0 root pfifo limit 0
 	is "a full queue, DSR, IPv$1" "$(datagrams 2 "${vip[$1]}" 53 -w 300)" "timeout=2"
 	in_ns director tc qdisc del dev eth0 root
 	counted "a full queue, DSR, IPv$1" "dns$1/not-sent=2"
+	neighbour director eth0 "${d1[$1]}" d1 reachable
+	neighbour router eth1 "${director[$1]}" director reachable
 }
 
 # On-remove is reset.

