@@ -14,6 +14,7 @@
  *   step=N            from one packet's flow to the next, 1 by default
  *   random=1          clients at random from half of 32.0.0.0/3, by number
  *   cpus=N            on so many processors at once, each its share of the flows
+ *   fragment=1        each is the first fragment of a datagram; IPv4
  *
  * Client number N has the Nth address after ADDR and a port of its own. The
  * work on a packet is the same whatever the words, so that it cancels out when
@@ -34,6 +35,7 @@
 #include <linux/udp.h>
 #include <linux/workqueue.h>
 #include <net/checksum.h>
+#include <net/ip.h>
 #include <net/ip6_checksum.h>
 #include <net/net_namespace.h>
 
@@ -71,7 +73,7 @@ struct end {
 struct batch {
 	struct net_device *dev;
 	struct end src, dst;
-	u64 count, flows, first, step, cpus, random;
+	u64 count, flows, first, step, cpus, random, fragment;
 	u64 flags;
 	bool ipv6, tcp, vary_dst;
 
@@ -121,6 +123,7 @@ static u64 *number_of(struct batch *batch, const char *key)
 		{ "step", &batch->step },
 		{ "random", &batch->random },
 		{ "cpus", &batch->cpus },
+		{ "fragment", &batch->fragment },
 		{ "flags", &batch->flags },
 	};
 	int i;
@@ -215,6 +218,7 @@ static void make_frame(struct batch *batch)
 		ip4->version = 4;
 		ip4->ihl = sizeof(*ip4) / 4;
 		ip4->tot_len = htons(batch->length - ETH_HLEN);
+		ip4->frag_off = batch->fragment ? htons(IP_MF) : 0;
 		ip4->ttl = TTL;
 		ip4->protocol = batch->tcp ? IPPROTO_TCP : IPPROTO_UDP;
 		memcpy(&ip4->saddr, batch->src.addr, sizeof(ip4->saddr));
