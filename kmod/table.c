@@ -63,6 +63,7 @@ struct shunt_table {
 	atomic_long_t conns;
 	atomic_long_t backs;		/* the second ends of some */
 	struct work_struct resize;
+	bool starved;			/* there was no memory for other buckets */
 	struct delayed_work sweep;
 	u64 sweep_at;			/* a hash; the worker's own */
 	spinlock_t locks[TABLE_LOCKS];	/* of chains, by the upper bits of their hashes */
@@ -162,7 +163,7 @@ void shunt_table_insert(struct shunt_table *table, unsigned long end)
 	if (unlikely(next))
 		buckets = next;
 	else if (unlikely(table_ends(table) >> buckets->bits) && buckets->bits < TABLE_BITS_MAX &&
-		 !work_pending(&table->resize))
+		 !READ_ONCE(table->starved) && !work_pending(&table->resize))
 		queue_work(system_unbound_wq, &table->resize);
 	chain = chain_of(buckets, hash);
 	*shunt_end_link(end) = *chain;
@@ -278,6 +279,8 @@ static void table_resize(struct work_struct *work)
 	if (!wants_resize(table, from->bits))
 		return;
 	to = buckets_alloc(bits_for(table_ends(table)));
+	/* Then only the sweep asks again, once a second. */
+	WRITE_ONCE(table->starved, !to);
 	if (!to)
 		return;
 	rcu_assign_pointer(from->next, to);

@@ -97,6 +97,13 @@ shunt server add nat 10.1.0.21:9
 grow nat $((FLOOD + 1)) "$(above $((2 * FLOOD + 1)))"
 is "it lives through two ends for each" "$(ask live)" d1=1
 shrink nat 1
+shunt service del nat
+# Nothing but the time they were given looks for these.
+shunt service add soon udp "$VIP4:9" timeout one-way 10
+shunt server add soon 10.0.0.13
+flood "$FLOOD" >/dev/null
+check "chains have moved" [ "$(buckets)" -gt 1024 ]
+check "what moved with them goes in its own time" wait_until $((PATIENCE + 10)) has_connections 1
 is "and is served to its end" "$(ask live)" d1=1
 flood_down
 hang_up live
