@@ -2,8 +2,10 @@
 /*
  * The tests' UDP server and client. Small, because a guest under emulation
  * pays for every start, and exact: one datagram per new socket and no retries,
- * so that what a test counts is what the balancer saw. The server answers from
- * the address that was asked, which is what a DSR server must do.
+ * so that what a test counts is what the balancer saw. Each socket has a port
+ * that none had before, or a datagram might go on an earlier one's connection.
+ * The server answers from the address that was asked, which is what a DSR server
+ * must do.
  *
  *   udp serve NAME PORT...                   answer "NAME" and the payload
  *   udp ask [OPTIONS] COUNT ADDRESS PORT     print who answered, one a line
@@ -14,15 +16,17 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_PORTS = 16, MAX_SIZE = 65507 };
+enum { MAX_PORTS = 16, MAX_SIZE = 65507, FIRST_PORT = 20000, LAST_PORT = 59999 };
 
 static void die(const char *what)
 {
@@ -93,6 +97,40 @@ static int serve(int argc, char **argv)
 	return 1;
 }
 
+/* The next of the ports that all clients of the guest take by turns. */
+static int next_port(void)
+{
+	static const char path[] = "/run/udp-port";
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), port = FIRST_PORT;
+
+	if (fd < 0 || flock(fd, LOCK_EX) || pread(fd, &port, sizeof(port), 0) < 0)
+		die(path);
+	if (port == LAST_PORT)
+		port = FIRST_PORT;
+	port++;
+	if (pwrite(fd, &port, sizeof(port), 0) != sizeof(port))
+		die(path);
+	close(fd);
+	return port;
+}
+
+/* What another program has is passed over. */
+static void take_port(int fd, int family)
+{
+	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in ipv4 = { .sin_family = AF_INET };
+	int err;
+
+	do {
+		ipv4.sin_port = htons(next_port());
+		ipv6.sin6_port = ipv4.sin_port;
+		err = family == AF_INET ? bind(fd, (struct sockaddr *)&ipv4, sizeof(ipv4)) :
+					  bind(fd, (struct sockaddr *)&ipv6, sizeof(ipv6));
+	} while (err && errno == EADDRINUSE);
+	if (err)
+		die("bind");
+}
+
 static void ask_once(int fd, size_t size, int wait)
 {
 	static char sent[MAX_SIZE], got[MAX_SIZE + 64];
@@ -156,7 +194,10 @@ static int ask(int argc, char **argv)
 	for (int count = atoi(argv[optind]); count > 0; count--) {
 		int fd = socket(to->ai_family, SOCK_DGRAM, 0);
 
-		if (fd < 0 || (plain && setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on))) ||
+		if (fd < 0)
+			die("socket");
+		take_port(fd, to->ai_family);
+		if ((plain && setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on))) ||
 		    connect(fd, to->ai_addr, to->ai_addrlen))
 			die(argv[optind + 1]);
 		for (int i = 0; i < each; i++)
