@@ -201,7 +201,8 @@ void shunt_conn_fill(union shunt_conn_any *any, const struct shunt_tuple *tuple,
 	conn_fill(&any->conn, tuple, server, READ_ONCE(server->mode));
 }
 
-static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shunt_server *server)
+static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shunt_server *server,
+				     bool answered)
 {
 	bool ipv6 = pkt->tuple.family == NFPROTO_IPV6;
 	u8 mode = READ_ONCE(server->mode);
@@ -213,7 +214,7 @@ static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shun
 	conn_fill(conn, &pkt->tuple, server, mode);
 	conn->hash = pkt->hash;
 	if (pkt->tuple.protocol == IPPROTO_TCP)
-		shunt_tcp_first(conn, pkt);
+		shunt_tcp_first(conn, pkt, answered);
 	else
 		conn->state = SHUNT_CONN_STATE_ONE_WAY;
 	return conn;
@@ -252,9 +253,9 @@ static unsigned long conn_link(struct shunt_net *sn, struct shunt_conn *conn,
 }
 
 struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,
-				   enum shunt_reason *reason)
+				   bool answered, enum shunt_reason *reason)
 {
-	struct shunt_conn *conn = conn_alloc(pkt, server);
+	struct shunt_conn *conn = conn_alloc(pkt, server, answered);
 	u8 family = pkt->tuple.family;
 	struct shunt_net *sn = pkt->sn;
 	struct shunt_conn *other;
@@ -279,7 +280,7 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 		*reason = SHUNT_DROP_TUPLE_IN_USE;
 		return NULL;
 	}
-	shunt_table_due(sn, conn->hash, shunt_conn_left(conn));
+	shunt_table_due(sn, conn->hash, conn_timeout(conn) * HZ);
 	shunt_counters_connection(server->counters);
 	trace_shunt_conn_new(conn, conn->state);
 	return conn;

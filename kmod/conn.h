@@ -38,6 +38,7 @@ enum {
 
 enum {
 	SHUNT_TCP_LAG = 1 << 18,	/* bytes that a noted number may lag */
+	SHUNT_TCP_NEAR = 1 << 20,
 };
 
 enum {
@@ -137,11 +138,13 @@ void shunt_conn_exit(void);
 
 /*
  * Makes the connection of a client's packet, for which none was found, to a
- * server. Bottom halves off. Returns it, or the one that another CPU made of
- * the same tuple meanwhile, or NULL with the reason in *reason.
+ * server. Bottom halves off. "answered" tells that the client's SYN was seen, and
+ * that the packet seems to follow the server's answer. Returns it, or the one
+ * that another CPU made of the same tuple meanwhile, or NULL with the reason in
+ * *reason.
  */
 struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,
-				   enum shunt_reason *reason);
+				   bool answered, enum shunt_reason *reason);
 
 /* Fills in a connection that is in no table, zeroed before. */
 void shunt_conn_fill(union shunt_conn_any *any, const struct shunt_tuple *tuple,
@@ -193,8 +196,14 @@ static inline bool shunt_conn_touch(struct shunt_conn *conn)
 /* The protocols' parts, tcp.c and udp.c. Seconds that states last by default. */
 extern const u32 shunt_timeouts[SHUNT_CONN_STATES];
 
-/* A TCP connection's first packet. */
-void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt);
+/* Whether two sequence numbers are of about the same time of a connection. */
+static inline bool shunt_tcp_near(u32 a, u32 b)
+{
+	return a - b + SHUNT_TCP_NEAR <= 2 * SHUNT_TCP_NEAR;
+}
+
+/* A TCP connection's first packet; "answered" as for shunt_conn_make(). */
+void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt, bool answered);
 /* Any context, bottom halves off. Takes note of a further packet. */
 void shunt_tcp_packet(struct shunt_conn *conn, const struct shunt_packet *pkt,
 		      enum shunt_dir dir);
@@ -220,7 +229,7 @@ static __always_inline bool shunt_tcp_goes_on(const struct shunt_conn *conn,
 	return (pkt->tcp_flags & flags) == SHUNT_TCP_ACK &&
 	       READ_ONCE(conn->state) == SHUNT_CONN_STATE_ESTABLISHED &&
 	       READ_ONCE(conn->marks) == known && (u32)jiffies - READ_ONCE(conn->seen) < HZ &&
-	       (s32)(pkt->seq_end - READ_ONCE(conn->seq[dir])) <= SHUNT_TCP_LAG &&
+	       (s32)(pkt->seq - READ_ONCE(conn->seq[dir])) <= SHUNT_TCP_LAG &&
 	       (s32)(pkt->ack - READ_ONCE(conn->seq[!dir])) <= SHUNT_TCP_LAG;
 }
 

@@ -13,10 +13,12 @@
 #include "forward.h"
 #include "fragment.h"
 #include "icmp.h"
+#include "limit.h"
 #include "lookup.h"
 #include "net.h"
 #include "sched.h"
 #include "service.h"
+#include "syn.h"
 #include "trace.h"
 
 /*
@@ -80,62 +82,127 @@ enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, const struct shun
 }
 
 /* What became of the sending. */
-static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_conn *conn,
+static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_server *server,
 			       enum shunt_dir dir, enum shunt_reason reason)
 {
-	const struct shunt_server *server = conn->server;
-
 	if (reason && reason != SHUNT_DELIVER)
 		return refused(pkt, server->service, reason);
 	shunt_counters_packet(server->counters, pkt, dir == SHUNT_DIR_SERVER);
 	return reason == SHUNT_DELIVER ? SHUNT_PASS : SHUNT_TAKEN;
 }
 
-/* Whether a TCP packet of no connection may make one. */
+/*
+ * Whether a TCP packet of neither a connection nor a SYN that waits may make a
+ * connection: in mid-stream if the service says so, and where its SYN may have
+ * been forgotten.
+ */
 static bool may_begin(const struct shunt_packet *pkt, const struct shunt_service *service)
 {
-	if (pkt->tuple.protocol != IPPROTO_TCP || shunt_tcp_begins(pkt->tcp_flags))
-		return true;
-	return READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH &&
-	       pkt->tcp_flags & SHUNT_TCP_ACK && !(pkt->tcp_flags & SHUNT_TCP_RST);
+	if (!(pkt->tcp_flags & SHUNT_TCP_ACK) || pkt->tcp_flags & SHUNT_TCP_RST)
+		return false;
+	return READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH ||
+	       shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY);
 }
 
 /*
- * Each packet on its own: a connection that lasts for one, and is nowhere but
- * on the stack.
+ * Each packet on its own. What NAT needs of a connection lasts for one packet, and
+ * is nowhere but on the stack.
  */
 static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_server *server)
 {
-	union shunt_conn_any any = {};
+	union shunt_conn_any any;
 
+	if (READ_ONCE(server->mode) == SHUNT_MODE_DSR)
+		return sent(pkt, server, SHUNT_DIR_CLIENT,
+			    shunt_dsr_send(pkt, server, pkt->tuple.family));
+	memset(&any, 0, sizeof(any));
 	shunt_conn_fill(&any, &pkt->tuple, server);
-	return sent(pkt, &any.conn, SHUNT_DIR_CLIENT,
-		    shunt_forward_send(pkt, &any.conn, SHUNT_DIR_CLIENT));
+	return sent(pkt, server, SHUNT_DIR_CLIENT,
+		    shunt_nat_send(pkt, &any.conn, SHUNT_DIR_CLIENT));
+}
+
+/*
+ * The server of a new connection. While SYNs may be forgotten, and packets go
+ * without a connection, what was chosen before is chosen again.
+ */
+static struct shunt_server *choose(const struct shunt_packet *pkt, struct shunt_service *service,
+				   const struct shunt_pool *pool)
+{
+	bool begins = shunt_tcp_begins(pkt->tcp_flags);
+
+	if (pkt->tuple.protocol == IPPROTO_TCP &&
+	    (shunt_pressed(pkt->sn, service, begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY) ||
+	     (begins && shunt_limit_reached(pkt->sn, service))))
+		return shunt_sched_row(pool, pkt->hash);
+	return pool->sched->pick(service, pool, &pkt->tuple);
+}
+
+/* What is too much for the table: without a connection, if answers need none. */
+static enum shunt_verdict forward_beyond(struct shunt_packet *pkt, struct shunt_service *service,
+					 struct shunt_server *waiting)
+{
+	struct shunt_server *row = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
+	struct shunt_server *server = waiting ?: row;
+
+	if (!server)
+		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
+	if (READ_ONCE(server->mode) == SHUNT_MODE_NAT)
+		return refused(pkt, service, SHUNT_DROP_LIMIT);
+	/* Begun before this pressure: remembered for as long as it goes on. */
+	if (waiting && waiting != row)
+		shunt_syn_note(pkt, waiting);
+	shunt_drop_count(service->drops, SHUNT_COUNT_STATELESS);
+	return forward_alone(pkt, server);
+}
+
+/* Makes a connection to a server, which the client is known to want if it waited for it. */
+static enum shunt_verdict forward_made(struct shunt_packet *pkt, struct shunt_service *service,
+				       struct shunt_server *server, bool waited)
+{
+	enum shunt_reason reason;
+	struct shunt_conn *conn;
+
+	conn = shunt_conn_make(pkt, server, waited, &reason);
+	if (!conn)
+		return refused(pkt, service, reason);
+	if (waited) {
+		shunt_server_await(server, -1);
+		shunt_syn_forget(pkt);
+	} else if (shunt_tcp_begins(pkt->tcp_flags)) {
+		shunt_half_open_note(pkt->sn, conn);
+	}
+	return sent(pkt, conn->server, SHUNT_DIR_CLIENT,
+		    shunt_forward_send(pkt, conn, SHUNT_DIR_CLIENT));
 }
 
 /*
  * A packet to a service that goes on no connection, or is to leave the one it
- * has: chooses a server. "old" leaves the table only when there is one.
+ * has: chooses a server unless one waits for it. "old" leaves the table only when
+ * there is one.
  */
 static enum shunt_verdict forward_new(struct shunt_packet *pkt, struct shunt_service *service,
-				      struct shunt_conn *old)
+				      struct shunt_server *waiting, struct shunt_conn *old)
 {
-	const struct shunt_pool *pool = rcu_dereference(service->pool);
-	struct shunt_server *server;
-	enum shunt_reason reason;
-	struct shunt_conn *conn;
+	struct shunt_server *server = waiting;
 
-	server = pool->sched->pick(service, pool, &pkt->tuple);
+	if (!server)
+		server = choose(pkt, service, rcu_dereference(service->pool));
 	if (!server)
 		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
 	if (old)
 		shunt_conn_unlink(pkt->sn, old);
 	if (READ_ONCE(service->packet))
 		return forward_alone(pkt, server);
-	conn = shunt_conn_make(pkt, server, &reason);
-	if (!conn)
-		return refused(pkt, service, reason);
-	return sent(pkt, conn, SHUNT_DIR_CLIENT, shunt_forward_send(pkt, conn, SHUNT_DIR_CLIENT));
+	if (shunt_tcp_begins(pkt->tcp_flags) && READ_ONCE(server->mode) == SHUNT_MODE_DSR) {
+		if (!waiting)
+			shunt_server_await(server, 1);
+		shunt_syn_note(pkt, server);
+		return forward_alone(pkt, server);
+	}
+	if (unlikely(!shunt_limit_admits(pkt->sn, service)))
+		return forward_beyond(pkt, service, waiting);
+	return forward_made(pkt, service, server,
+			    waiting && !shunt_tcp_begins(pkt->tcp_flags));
 }
 
 /* What a server whose service schedules each packet on its own says, or an error it has. */
@@ -151,7 +218,7 @@ static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_se
 	tuple.dst = key->addr;
 	tuple.dport = key->port;
 	shunt_conn_fill(&any, &tuple, server);
-	return sent(pkt, &any.conn, SHUNT_DIR_SERVER,
+	return sent(pkt, server, SHUNT_DIR_SERVER,
 		    error ? shunt_nat_send_error(pkt, &any.conn, SHUNT_DIR_SERVER) :
 			    shunt_nat_send(pkt, &any.conn, SHUNT_DIR_SERVER));
 }
@@ -168,6 +235,24 @@ static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
 	return server ? forward_back(pkt, server, error) : SHUNT_PASS;
 }
 
+static enum shunt_verdict forward_first_tcp(struct shunt_packet *pkt,
+					    struct shunt_service *service)
+{
+	struct shunt_server *waiting = shunt_syn_find(pkt, service);
+
+	/* A SYN again has nothing to lose with another server. */
+	if (shunt_tcp_begins(pkt->tcp_flags))
+		return forward_new(pkt, service,
+				   waiting && shunt_server_usable(waiting) ? waiting : NULL, NULL);
+	if (waiting && pkt->tcp_flags & SHUNT_TCP_RST) {
+		shunt_syn_forget(pkt);
+		return forward_alone(pkt, waiting);
+	}
+	if (!(waiting && pkt->tcp_flags & SHUNT_TCP_ACK) && !may_begin(pkt, service))
+		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
+	return forward_new(pkt, service, waiting, NULL);
+}
+
 /* A packet of no connection. */
 static enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
@@ -175,9 +260,29 @@ static enum shunt_verdict forward_first(struct shunt_packet *pkt)
 
 	if (!service)
 		return forward_answer(pkt, false);
-	if (!may_begin(pkt, service))
-		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
-	return forward_new(pkt, service, NULL);
+	if (pkt->tuple.protocol == IPPROTO_TCP)
+		return forward_first_tcp(pkt, service);
+	return forward_new(pkt, service, NULL, NULL);
+}
+
+/*
+ * An error of no connection: about the answer to a SYN that waits, or to packets
+ * that are forwarded without one, or of nobody.
+ */
+static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
+{
+	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+	struct shunt_server *server;
+
+	if (!service)
+		return forward_answer(pkt, true);
+	server = pkt->tuple.protocol == IPPROTO_TCP ? shunt_syn_owner(pkt, service) : NULL;
+	if (!server && shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY))
+		server = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
+	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
+		return SHUNT_PASS;
+	return sent(pkt, server, SHUNT_DIR_CLIENT,
+		    shunt_dsr_send(pkt, server, pkt->tuple.family));
 }
 
 /* What is to become of a packet whose connection is in trouble. */
@@ -233,7 +338,7 @@ static enum shunt_verdict forward_anew(struct shunt_packet *pkt, struct shunt_co
 {
 	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
 
-	return service ? forward_new(pkt, service, conn) : SHUNT_PASS;
+	return service ? forward_new(pkt, service, NULL, conn) : SHUNT_PASS;
 }
 
 static enum shunt_verdict forward_reset(struct shunt_packet *pkt, struct shunt_conn *conn)
@@ -272,7 +377,7 @@ static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
 		}
 	}
 	note_packet(pkt, conn, dir);
-	return sent(pkt, conn, dir, shunt_forward_send(pkt, conn, dir));
+	return sent(pkt, server, dir, shunt_forward_send(pkt, conn, dir));
 }
 
 /* A TCP or UDP packet. Inline, so that the family is a constant for most. */
@@ -291,10 +396,10 @@ static __always_inline enum shunt_verdict forward_whole(struct shunt_packet *pkt
 		return forward_decided(pkt, conn, dir);
 	note_packet(pkt, conn, dir);
 	if (conn->mode == SHUNT_MODE_NAT)
-		return sent(pkt, conn, dir, shunt_nat_send(pkt, conn, dir));
+		return sent(pkt, server, dir, shunt_nat_send(pkt, conn, dir));
 	reason = shunt_dsr_send(pkt, server, family);
 	if (unlikely(reason))
-		return sent(pkt, conn, dir, reason);
+		return sent(pkt, server, dir, reason);
 	shunt_counters_packet(server->counters, pkt, false);
 	return SHUNT_TAKEN;
 }
@@ -306,11 +411,11 @@ static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 	struct shunt_conn *conn = shunt_end_conn(end);
 
 	if (!conn)
-		return forward_answer(pkt, true);
+		return forward_first_error(pkt);
 	if (conn->mode == SHUNT_MODE_DSR)
-		return sent(pkt, conn, dir,
+		return sent(pkt, conn->server, dir,
 			    shunt_dsr_send(pkt, conn->server, pkt->tuple.family));
-	return sent(pkt, conn, dir, shunt_nat_send_error(pkt, conn, dir));
+	return sent(pkt, conn->server, dir, shunt_nat_send_error(pkt, conn, dir));
 }
 
 /* Not forwarded as it is, whatever connection it may belong to. */
@@ -422,7 +527,7 @@ static __always_inline enum shunt_verdict forward_fast(struct shunt_packet *pkt,
 	else
 		reason = shunt_nat_send(pkt, conn, dir);
 	if (unlikely(reason))
-		return pkt->skb ? SHUNT_PASS : sent(pkt, conn, dir, reason);
+		return pkt->skb ? SHUNT_PASS : sent(pkt, server, dir, reason);
 	shunt_counters_packet(server->counters, pkt, dir == SHUNT_DIR_SERVER);
 	return SHUNT_TAKEN;
 }

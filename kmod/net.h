@@ -16,6 +16,8 @@
 
 struct shunt_buckets;
 struct shunt_drops;
+struct shunt_half_open;
+struct shunt_syns;
 struct shunt_table;
 
 struct shunt_net {
@@ -47,6 +49,7 @@ struct shunt_net {
 	struct xarray services;			/* by id, the order of listings; lock */
 	u32 next_id;				/* of services and servers; lock */
 	u32 generation;				/* of the configuration; lock */
+	u32 limit;				/* maximum of connections; written under lock */
 	u32 service_count;			/* lock */
 	u32 server_count;			/* lock */
 	u64 *retired_drops;			/* of services deleted, by reason; lock */
@@ -58,6 +61,12 @@ struct shunt_net {
 	unsigned int attachment_count;		/* lock */
 	bool attachments_hooked;		/* while there is a service; lock */
 	struct nf_hook_ops hooks[4];		/* while there is a service; hook.c */
+	struct shunt_syns *syns;		/* the same; syn.c */
+	struct shunt_half_open *half_open;	/* the same; limit.c */
+	u32 pressed_at;				/* jiffies, 0: never; limit.h */
+	u32 recycle_at;				/* a hash; limit.c */
+	u32 recycle_failed;			/* jiffies when all had been looked at */
+	bool recycle_found;			/* since the beginning of the table */
 	struct shunt_table *table;		/* with the hooks, too; table.c */
 	struct list_head leaving;		/* removed servers; lock */
 	struct work_struct reap;		/* service.c */

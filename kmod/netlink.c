@@ -12,6 +12,7 @@
 
 #include "conn.h"
 #include "ingress.h"
+#include "limit.h"
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -173,6 +174,10 @@ static int get_service_change(struct genl_info *info, struct shunt_service_chang
 		change->value[i] = nla_len(attr) == sizeof(u8) ? nla_get_u8(attr) :
 								 nla_get_u32(attr);
 	}
+	if (info->attrs[SHUNT_A_SERVICE_LIMIT]) {
+		change->has_limit = true;
+		change->limit = nla_get_u32(info->attrs[SHUNT_A_SERVICE_LIMIT]);
+	}
 	return get_sched(info, &change->sched) ?: get_timeouts(info, change->timeouts);
 }
 
@@ -274,6 +279,19 @@ int shunt_nl_attach_doit(struct sk_buff *skb, struct genl_info *info)
 int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return change_device(info, shunt_ingress_detach);
+}
+
+int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *limit = info->attrs[SHUNT_A_LIMIT_LIMIT];
+	struct shunt_net *sn = shunt_nl_net(info);
+
+	if (!limit)
+		return shunt_nl_refuse_do(info, -EINVAL, 0, "a limit must be given");
+	mutex_lock(&sn->lock);
+	WRITE_ONCE(sn->limit, nla_get_u32(limit) ?: shunt_limit_default());
+	mutex_unlock(&sn->lock);
+	return 0;
 }
 
 /* The service, and the server's address and port, of a request. */

@@ -56,7 +56,7 @@ const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] 
 };
 
 /* SHUNT_CMD_SERVICE_ADD - do */
-static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_PACKET + 1] = {
+static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_LIMIT + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_PROTOCOL] = { .type = NLA_U8, },
 	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
@@ -69,10 +69,11 @@ static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_PACKE
 	[SHUNT_A_SERVICE_ON_EMPTY] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
+	[SHUNT_A_SERVICE_LIMIT] = { .type = NLA_U32, },
 };
 
 /* SHUNT_CMD_SERVICE_SET - do */
-static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_PACKET + 1] = {
+static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_LIMIT + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
 	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
@@ -82,6 +83,7 @@ static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_PACKE
 	[SHUNT_A_SERVICE_ON_EMPTY] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
+	[SHUNT_A_SERVICE_LIMIT] = { .type = NLA_U32, },
 };
 
 /* SHUNT_CMD_SERVICE_DEL - do */
@@ -164,20 +166,29 @@ static const struct nla_policy shunt_detach_nl_policy[SHUNT_A_DEVICE_NAME + 1] =
 	[SHUNT_A_DEVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_DEVICE_MAX, },
 };
 
+/* SHUNT_CMD_LIMIT_GET - do */
+static const struct nla_policy shunt_limit_get_nl_policy[SHUNT_A_LIMIT_PAD + 1] = {
+};
+
+/* SHUNT_CMD_LIMIT_SET - do */
+static const struct nla_policy shunt_limit_set_nl_policy[SHUNT_A_LIMIT_LIMIT + 1] = {
+	[SHUNT_A_LIMIT_LIMIT] = { .type = NLA_U32, },
+};
+
 /* Ops table for shunt */
 static const struct genl_split_ops shunt_nl_ops[] = {
 	{
 		.cmd		= SHUNT_CMD_SERVICE_ADD,
 		.doit		= shunt_nl_service_add_doit,
 		.policy		= shunt_service_add_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_PACKET,
+		.maxattr	= SHUNT_A_SERVICE_LIMIT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_SERVICE_SET,
 		.doit		= shunt_nl_service_set_doit,
 		.policy		= shunt_service_set_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_PACKET,
+		.maxattr	= SHUNT_A_SERVICE_LIMIT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -269,6 +280,20 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.doit		= shunt_nl_detach_doit,
 		.policy		= shunt_detach_nl_policy,
 		.maxattr	= SHUNT_A_DEVICE_NAME,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_LIMIT_GET,
+		.doit		= shunt_nl_limit_get_doit,
+		.policy		= shunt_limit_get_nl_policy,
+		.maxattr	= SHUNT_A_LIMIT_PAD,
+		.flags		= GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_LIMIT_SET,
+		.doit		= shunt_nl_limit_set_doit,
+		.policy		= shunt_limit_set_nl_policy,
+		.maxattr	= SHUNT_A_LIMIT_LIMIT,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -31,6 +31,8 @@ int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_flush_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info);
+int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info);
+int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info);
 
 extern struct genl_family shunt_nl_family;
 

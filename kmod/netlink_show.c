@@ -98,6 +98,7 @@ static int put_settings(struct sk_buff *skb, const struct shunt_service *service
 	err = nla_put_u32(skb, SHUNT_A_SERVICE_MODE, service->mode) ?:
 	      put_by_state(skb, SHUNT_A_SERVICE_TIMEOUTS, service->timeouts,
 			   service->key.protocol) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVICE_LIMIT, service->limit) ?:
 	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_REMOVE, service->on_remove) ?:
 	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_EMPTY, service->on_empty);
 	if (err || service->key.protocol == IPPROTO_UDP)
@@ -112,6 +113,7 @@ static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 	const struct shunt_pool *pool =
 		rcu_dereference_protected(service->pool, lockdep_is_held(&service->sn->lock));
 	const struct shunt_service_key *key = &service->key;
+	u64 counts[SHUNT_COUNTS] = {};
 	u32 states[SHUNT_CONN_STATES];
 	struct shunt_totals totals;
 	u64 connections;
@@ -123,6 +125,7 @@ static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 		return -EMSGSIZE;
 	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
 	shunt_service_totals(service, &totals, &connections, states);
+	shunt_drops_add(service->drops, counts);
 	err = nla_put_string(skb, SHUNT_A_SERVICE_NAME, service->name) ?:
 	      nla_put_u8(skb, SHUNT_A_SERVICE_PROTOCOL, key->protocol) ?:
 	      nla_put(skb, SHUNT_A_SERVICE_ADDRESS, shunt_nl_addr_size(key->family), &key->addr) ?:
@@ -130,6 +133,10 @@ static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 	      nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
 	      put_settings(skb, service) ?:
 	      put_by_state(skb, SHUNT_A_SERVICE_STATES, states, key->protocol) ?:
+	      nla_put_u64_64bit(skb, SHUNT_A_SERVICE_STATELESS, counts[SHUNT_COUNT_STATELESS],
+				SHUNT_A_SERVICE_PAD) ?:
+	      nla_put_u64_64bit(skb, SHUNT_A_SERVICE_RECYCLED, counts[SHUNT_COUNT_RECYCLED],
+				SHUNT_A_SERVICE_PAD) ?:
 	      put_stats(skb, SHUNT_A_SERVICE_STATS, &totals, connections);
 	return shunt_nl_put_end(skb, header, err);
 }
@@ -281,7 +288,7 @@ int shunt_nl_drop_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
 	struct shunt_service *service;
-	u64 counts[SHUNT_REASONS];
+	u64 counts[SHUNT_COUNTS];
 	unsigned long id;
 
 	mutex_lock(&sn->lock);
@@ -363,6 +370,64 @@ int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u8(reply, SHUNT_A_STATUS_HOOKED, !!sn->table) ?:
 	      put_schedulers(reply) ?:
 	      put_devices(reply, sn);
+	mutex_unlock(&sn->lock);
+	if (err) {
+		nlmsg_free(reply);
+		return shunt_nl_refuse_do(info, err, 0, "the answer does not fit a message");
+	}
+	genlmsg_end(reply, header);
+	return genlmsg_reply(reply, info);
+}
+
+/* What was counted of a namespace and of all services it has and had. */
+static void net_counts(struct shunt_net *sn, u64 *counts)
+{
+	struct shunt_service *service;
+	unsigned long id;
+
+	lockdep_assert_held(&sn->lock);
+	memcpy(counts, sn->retired_drops, SHUNT_COUNTS * sizeof(*counts));
+	shunt_drops_add(sn->drops, counts);
+	xa_for_each(&sn->services, id, service)
+		shunt_drops_add(service->drops, counts);
+}
+
+static int put_limit(struct sk_buff *skb, struct shunt_net *sn)
+{
+	u64 counts[SHUNT_COUNTS];
+
+	net_counts(sn, counts);
+	return nla_put_u32(skb, SHUNT_A_LIMIT_LIMIT, sn->limit) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_CONNECTIONS,
+				 sn->table ? shunt_table_conns(sn->table) : 0,
+				 SHUNT_A_LIMIT_PAD) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_STATELESS,
+				 counts[SHUNT_COUNT_STATELESS], SHUNT_A_LIMIT_PAD) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_RECYCLED,
+				 counts[SHUNT_COUNT_RECYCLED], SHUNT_A_LIMIT_PAD) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_HALF_OPEN_RECYCLED,
+				 counts[SHUNT_COUNT_HALF_OPEN], SHUNT_A_LIMIT_PAD) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_SYNS_FORGOTTEN,
+				 counts[SHUNT_COUNT_SYN_FORGOTTEN], SHUNT_A_LIMIT_PAD);
+}
+
+int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shunt_net *sn = shunt_nl_net(info);
+	struct sk_buff *reply;
+	void *header;
+	int err;
+
+	reply = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		return shunt_nl_refuse_do(info, -ENOMEM, 0, "there is no memory for the answer");
+	header = genlmsg_put_reply(reply, info, &shunt_nl_family, 0, SHUNT_CMD_LIMIT_GET);
+	if (!header) {
+		nlmsg_free(reply);
+		return shunt_nl_refuse_do(info, -EMSGSIZE, 0, "the answer does not fit a message");
+	}
+	mutex_lock(&sn->lock);
+	err = put_limit(reply, sn);
 	mutex_unlock(&sn->lock);
 	if (err) {
 		nlmsg_free(reply);

@@ -55,8 +55,8 @@ struct shunt_packet {
 	u32 hash;		/* of the tuple; shunt_conn_find() */
 	/* Of TCP, in host byte order. */
 	u32 seq;
-	u32 seq_end;		/* of the byte after the last, SYN and FIN count */
 	u32 ack;		/* means something with the flag ACK only */
+	u32 payload;		/* bytes of it */
 	u8 tcp_flags;		/* byte 13 of the TCP header; 0 for others */
 	/*
 	 * Nothing but its length is in the way of sending it on: it may take a
@@ -83,6 +83,13 @@ enum {
  */
 enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family);
 
+/* Of a TCP packet: of the byte after its last. SYN and FIN count (RFC 9293, 3.4). */
+static inline u32 shunt_packet_seq_end(const struct shunt_packet *pkt)
+{
+	return pkt->seq + pkt->payload + !!(pkt->tcp_flags & SHUNT_TCP_SYN) +
+	       !!(pkt->tcp_flags & SHUNT_TCP_FIN);
+}
+
 static inline bool shunt_tuple_equal(const struct shunt_tuple *a,
 				     const struct shunt_tuple *b)
 {
@@ -97,8 +104,7 @@ static __always_inline void shunt_packet_take_tcp(struct shunt_packet *pkt,
 	pkt->tcp_flags = ((const u8 *)tcp)[13];
 	pkt->seq = ntohl(tcp->seq);
 	pkt->ack = ntohl(tcp->ack_seq);
-	pkt->seq_end = pkt->seq + tcp->syn + tcp->fin +
-		       (pkt->skb->len - min(pkt->skb->len, end));
+	pkt->payload = pkt->skb->len > end ? pkt->skb->len - end : 0;
 }
 
 /*

@@ -26,6 +26,12 @@ extern const struct shunt_sched shunt_sched_rr;
 extern const struct shunt_sched shunt_sched_wrr;
 extern const struct shunt_sched shunt_sched_wlc;
 
+/*
+ * Under RCU, any context. The server that the hash of a tuple alone chooses, by
+ * weight, among the usable ones of a pool; NULL if there is none.
+ */
+struct shunt_server *shunt_sched_row(const struct shunt_pool *pool, u32 hash);
+
 /* Any context. NULL if there is none of this name. */
 const struct shunt_sched *shunt_sched_by_name(const char *name);
 /* The i-th scheduler, NULL after the last. */

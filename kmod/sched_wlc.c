@@ -2,7 +2,8 @@
 /*
  * Weighted least connections: the server with the fewest connections for its
  * weight, counting the one to come, so that of idle servers the heaviest is
- * first. Costs one step per server for a new connection.
+ * first. SYNs that wait count, too, or all that come within a round trip would go
+ * to one server. Costs one step per server for a new connection.
  */
 #include "sched.h"
 
@@ -17,7 +18,7 @@ static struct shunt_server *wlc_pick(struct shunt_service *service,
 
 	for (i = 0; i < pool->count; i++) {
 		struct shunt_server *server = pool->slot[i].server;
-		u64 load = (u64)atomic_read(&server->conns) + 1;
+		u64 load = (u64)atomic_read(&server->conns) + shunt_server_awaited(server) + 1;
 
 		if (!shunt_server_usable(server))
 			continue;

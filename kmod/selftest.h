@@ -15,13 +15,14 @@ int shunt_sched_selftest(void);
 int shunt_filter_selftest(void);
 int shunt_nat_selftest(void);
 int shunt_tcp_selftest(void);
+int shunt_syn_selftest(void);
 int shunt_fixture_selftest(void);
 int shunt_offload_selftest(void);
 
 /* May sleep. The connections' cache is there, the hooks are not. 0 or a negative errno. */
 static inline int shunt_selftest(void)
 {
-	return shunt_packet_selftest() ?: shunt_tcp_selftest() ?:
+	return shunt_packet_selftest() ?: shunt_tcp_selftest() ?: shunt_syn_selftest() ?:
 	       shunt_sched_selftest() ?: shunt_filter_selftest() ?: shunt_nat_selftest() ?:
 	       shunt_fixture_selftest() ?: shunt_offload_selftest();
 }

@@ -22,19 +22,52 @@
  * The first service of a namespace brings the connection table and the hooks,
  * the last one takes them away.
  */
+#include <linux/jhash.h>
 #include <linux/slab.h>
 
 #include "conn.h"
 #include "hook.h"
+#include "limit.h"
 #include "link.h"
 #include "sched.h"
 #include "service.h"
+#include "syn.h"
 #include "table.h"
 
+/* Inline, and of fewer words than there are: prefixes hardly ever differ by two at once. */
+static u32 key_hash(const void *data, u32 len, u32 seed)
+{
+	const struct shunt_service_key *key = data;
+	const u32 *addr = key->addr.all;
+	u32 rest = (__force u32)key->port << 16 | key->family << 8 | key->protocol;
+
+	return jhash_3words(addr[0] ^ addr[1], addr[2] ^ addr[3], rest, seed);
+}
+
+static u32 service_hash(const void *data, u32 len, u32 seed)
+{
+	const struct shunt_service *service = data;
+
+	return key_hash(&service->key, len, seed);
+}
+
+static int service_differs(struct rhashtable_compare_arg *arg, const void *object)
+{
+	const struct shunt_service_key *key = arg->key;
+	const struct shunt_service *service = object;
+
+	return key->port != service->key.port || key->family != service->key.family ||
+	       key->protocol != service->key.protocol ||
+	       !nf_inet_addr_cmp(&key->addr, &service->key.addr);
+}
+
+/* All constant, so that a lookup is inline. */
 static const struct rhashtable_params by_tuple_params = {
 	.head_offset = offsetof(struct shunt_service, by_tuple),
-	.key_offset = offsetof(struct shunt_service, key),
 	.key_len = sizeof(struct shunt_service_key),
+	.hashfn = key_hash,
+	.obj_hashfn = service_hash,
+	.obj_cmpfn = service_differs,
 	.automatic_shrinking = true,
 };
 
@@ -105,8 +138,17 @@ static struct shunt_pool *pool_alloc(const struct shunt_service *service,
 	if (!pool)
 		return NULL;
 	pool->sched = sched;
-	pool->count = room;
+	pool->total = room;
 	return pool;
+}
+
+static void pool_put(struct shunt_pool *pool, unsigned int at, struct shunt_server *server,
+		     u32 end)
+{
+	pool->slot[at].server = server;
+	pool->slot[at].weight = server->weight;
+	pool->slot[at].end = end;
+	WRITE_ONCE(server->index, at);
 }
 
 /* Fills a pool with what the configuration now says and makes it the service's. */
@@ -115,6 +157,7 @@ static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	struct shunt_server *server;
 	struct shunt_pool *old;
 	unsigned int n = 0;
+	u32 sum = 0;
 
 	lockdep_assert_held(&service->sn->lock);
 	spin_lock_bh(&service->sched_lock);
@@ -123,11 +166,15 @@ static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 		server->credit = 0;
 		if (server->removed || !server->weight)
 			continue;
-		pool->slot[n].server = server;
-		pool->slot[n++].weight = server->weight;
+		sum += server->weight;
+		pool_put(pool, n++, server, sum);
 	}
 	spin_unlock_bh(&service->sched_lock);
 	pool->count = n;
+	list_for_each_entry(server, &service->servers, list)
+		if (!server->removed && !server->weight)
+			pool_put(pool, n++, server, sum);
+	pool->total = n;
 	old = rcu_replace_pointer(service->pool, pool, lockdep_is_held(&service->sn->lock));
 	if (old)
 		kvfree_rcu(old, rcu);
@@ -184,6 +231,7 @@ static void reap(struct work_struct *work)
 
 void shunt_server_conn_gone(struct shunt_server *server, u8 state)
 {
+	atomic_dec(&server->service->conns);
 	atomic_dec(&server->states[state]);
 	/* Pairs with the removal, which marks the server before it looks. */
 	if (atomic_dec_and_test(&server->conns) && READ_ONCE(server->removed))
@@ -230,10 +278,33 @@ static void service_release(struct shunt_service *service)
 	call_rcu(&service->rcu, service_free);
 }
 
-static void net_stop(struct shunt_net *sn)
+static void table_stop(struct shunt_net *sn)
 {
 	shunt_table_free(sn->table);
 	sn->table = NULL;
+	shunt_half_open_free(sn->half_open);
+	shunt_syns_free(sn->syns);
+}
+
+/* The connections, and what may become some. */
+static int table_start(struct shunt_net *sn)
+{
+	sn->syns = shunt_syns_alloc();
+	sn->half_open = shunt_half_open_alloc();
+	sn->table = shunt_table_alloc(sn);
+	if (sn->syns && sn->half_open && sn->table)
+		return 0;
+	if (sn->table)
+		shunt_table_free(sn->table);
+	sn->table = NULL;
+	shunt_half_open_free(sn->half_open);
+	shunt_syns_free(sn->syns);
+	return -ENOMEM;
+}
+
+static void net_stop(struct shunt_net *sn)
+{
+	table_stop(sn);
 	shunt_filter_exit(&sn->dsr_servers);
 	shunt_filter_exit(&sn->nat_servers);
 	shunt_filter_exit(&sn->vips);
@@ -250,8 +321,7 @@ static int net_start(struct shunt_net *sn)
 		goto err_vips;
 	if (shunt_filter_init(&sn->dsr_servers))
 		goto err_nat_servers;
-	sn->table = shunt_table_alloc(sn);
-	if (!sn->table)
+	if (table_start(sn))
 		goto err_dsr_servers;
 	err = shunt_hook_register(sn->net);
 	if (err)
@@ -261,8 +331,7 @@ static int net_start(struct shunt_net *sn)
 err_table:
 	/* IPv4's hooks may have been there for a moment, with packets in them. */
 	synchronize_net();
-	shunt_table_free(sn->table);
-	sn->table = NULL;
+	table_stop(sn);
 err_dsr_servers:
 	shunt_filter_exit(&sn->dsr_servers);
 err_nat_servers:
@@ -378,6 +447,8 @@ static void change_apply(struct shunt_service *service,
 	for (i = 0; i < SHUNT_SETTINGS; i++)
 		if (change->has & BIT(i))
 			WRITE_ONCE(*setting[i], change->value[i]);
+	if (change->has_limit)
+		WRITE_ONCE(service->limit, change->limit);
 	for (i = 0; i < SHUNT_CONN_STATES; i++)
 		if (change->timeouts[i])
 			WRITE_ONCE(service->timeouts[i], change->timeouts[i]);
@@ -415,6 +486,7 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 		return NULL;
 	}
 	pool->count = 0;
+	pool->total = 0;
 	RCU_INIT_POINTER(service->pool, pool);
 	return service;
 }
@@ -722,6 +794,8 @@ int shunt_service_net_init(struct shunt_net *sn)
 	INIT_LIST_HEAD(&sn->leaving);
 	INIT_WORK(&sn->reap, reap);
 	sn->next_id = 1;
+	sn->limit = shunt_limit_default();
+	sn->recycle_failed = (u32)jiffies - HZ;
 	err = rhashtable_init(&sn->by_tuple, &by_tuple_params);
 	if (err)
 		return err;
@@ -731,7 +805,7 @@ int shunt_service_net_init(struct shunt_net *sn)
 	err = rhltable_init(&sn->by_answer, &by_answer_params);
 	if (err)
 		goto err_name;
-	sn->retired_drops = kcalloc(SHUNT_REASONS, sizeof(u64), GFP_KERNEL);
+	sn->retired_drops = kcalloc(SHUNT_COUNTS, sizeof(u64), GFP_KERNEL);
 	if (!sn->retired_drops)
 		goto err_answer;
 	return 0;

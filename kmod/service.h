@@ -39,8 +39,13 @@ struct shunt_server {
 	bool removed;			/* no longer configured, but has connections */
 	bool unreachable;		/* DSR: nobody answers at addr; link.c */
 	bool local;			/* DSR: this host itself; link.c */
-	atomic_t conns;			/* in the table */
+	u32 index;			/* in the service's newest pool; a hint */
+
+	/* What new connections write, away from what every packet reads. */
+	atomic_t conns ____cacheline_aligned;	/* in the table */
 	atomic_t states[SHUNT_CONN_STATES];	/* of those, by enum shunt_conn_state */
+	u32 awaited;			/* shunt_server_awaited() ... */
+	u32 awaited_in;			/* ... in this second */
 
 	/* Configuration; the namespace's lock. */
 	struct list_head list;		/* in service->servers, in order of id */
@@ -61,17 +66,20 @@ struct shunt_server {
 };
 
 /*
- * What a scheduler chooses from: the servers with a weight above 0. Immutable
- * and replaced whole by every change, read under RCU.
+ * What a scheduler chooses from: the first "count" are the servers with a weight
+ * above 0, the rest are those with none. Immutable and replaced whole by every
+ * change, read under RCU.
  */
 struct shunt_pool {
 	struct rcu_head rcu;
 	const struct shunt_sched *sched;
 	unsigned int count;
+	unsigned int total;
 	struct shunt_pool_slot {
 		struct shunt_server *server;
 		u32 weight;
-	} slot[] __counted_by(count);
+		u32 end;	/* sum of the weights up to this one's */
+	} slot[] __counted_by(total);
 };
 
 struct shunt_service {
@@ -80,9 +88,12 @@ struct shunt_service {
 	struct shunt_pool __rcu *pool;
 	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
 	atomic_t cursor;		/* of sched_rr */
+	atomic_t conns;			/* in the table */
+	u32 pressed_at;			/* jiffies, 0: never; limit.h */
 	struct shunt_drops __percpu *drops;
 	/* Settings; written under the namespace's lock. */
 	u32 timeouts[SHUNT_CONN_STATES];	/* seconds */
+	u32 limit;			/* maximum of connections, 0: none */
 	u8 on_expire;			/* enum shunt_on_expire */
 	u8 on_remove;			/* enum shunt_on_remove */
 	u8 on_empty;			/* enum shunt_on_empty */
@@ -123,6 +134,8 @@ enum shunt_setting {
 struct shunt_service_change {
 	const struct shunt_sched *sched;	/* NULL: as it is */
 	u32 timeouts[SHUNT_CONN_STATES];	/* seconds; 0: as it is */
+	bool has_limit;
+	u32 limit;
 	u32 has;				/* BIT(enum shunt_setting) of those meant */
 	u8 value[SHUNT_SETTINGS];
 };
@@ -178,9 +191,30 @@ struct shunt_service *shunt_service_match(struct shunt_net *sn,
 struct shunt_server *shunt_server_answering(struct shunt_net *sn,
 					    const struct shunt_tuple *tuple);
 
+/*
+ * Any context. SYNs of the current second whose clients have not answered yet,
+ * which are no connections in DSR: what a scheduler that counts connections has
+ * to add. About so many, since CPUs that write at once lose some.
+ */
+static inline u32 shunt_server_awaited(const struct shunt_server *server)
+{
+	return READ_ONCE(server->awaited_in) == (u32)(jiffies / HZ) ?
+		READ_ONCE(server->awaited) : 0;
+}
+
+/* Any context. One SYN more, or less. */
+static inline void shunt_server_await(struct shunt_server *server, int n)
+{
+	u32 awaited = shunt_server_awaited(server);
+
+	WRITE_ONCE(server->awaited, awaited || n > 0 ? awaited + n : 0);
+	WRITE_ONCE(server->awaited_in, (u32)(jiffies / HZ));
+}
+
 /* Any context. A connection to the server was linked, was unlinked, in this state. */
 static inline void shunt_server_conn_made(struct shunt_server *server, u8 state)
 {
+	atomic_inc(&server->service->conns);
 	atomic_inc(&server->conns);
 	atomic_inc(&server->states[state]);
 }

@@ -60,6 +60,10 @@ static const struct {
 		"lro",
 		"The receiving device merged packets with LRO, which loses their boundaries; turn it off with 'ethtool -K DEVICE lro off'."
 	},
+	[SHUNT_DROP_LIMIT] = {
+		"limit",
+		"There were as many connections as allowed, and none to spare for a new one to a NAT server; raise the limit if there is memory, see 'shunt limit'."
+	},
 	[SHUNT_DROP_NO_MEMORY] = {
 		"no-memory",
 		"There was no memory for a connection entry or a packet header."
@@ -143,7 +147,7 @@ void shunt_drop_count(struct shunt_drops __percpu *drops, enum shunt_reason reas
 
 void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts)
 {
-	u64 now[SHUNT_REASONS];
+	u64 now[SHUNT_COUNTS];
 	unsigned int i;
 	int cpu;
 
@@ -153,10 +157,10 @@ void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts)
 
 		do {
 			start = u64_stats_fetch_begin(&one->sync);
-			for (i = 0; i < SHUNT_REASONS; i++)
+			for (i = 0; i < SHUNT_COUNTS; i++)
 				now[i] = u64_stats_read(&one->count[i]);
 		} while (u64_stats_fetch_retry(&one->sync, start));
-		for (i = 0; i < SHUNT_REASONS; i++)
+		for (i = 0; i < SHUNT_COUNTS; i++)
 			counts[i] += now[i];
 	}
 }

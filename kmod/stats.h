@@ -44,16 +44,23 @@ enum shunt_reason {
 	SHUNT_DROP_MTU,
 	SHUNT_DROP_SOURCE_IS_VIP,
 	SHUNT_DROP_LRO,
+	SHUNT_DROP_LIMIT,
 	SHUNT_DROP_NO_MEMORY,
 	SHUNT_DROP_NOT_SENT,
 	SHUNT_REASONS,
+	/* Counted with them, though no packet was dropped; limit.c, syn.c. */
+	SHUNT_COUNT_STATELESS = SHUNT_REASONS,	/* packets without a connection */
+	SHUNT_COUNT_RECYCLED,			/* connections that gave their place */
+	SHUNT_COUNT_HALF_OPEN,			/* the same, for too many handshakes */
+	SHUNT_COUNT_SYN_FORGOTTEN,		/* young SYNs that others overwrote */
+	SHUNT_COUNTS,
 	/* Not a reason: the packet is for this host, which is the server. */
-	SHUNT_DELIVER = SHUNT_REASONS,
+	SHUNT_DELIVER = SHUNT_COUNTS,
 };
 
 /* One per CPU of each service, and of each network namespace for the rest. */
 struct shunt_drops {
-	u64_stats_t count[SHUNT_REASONS];
+	u64_stats_t count[SHUNT_COUNTS];
 	struct u64_stats_sync sync;
 };
 
@@ -67,9 +74,9 @@ void shunt_counters_connection(struct shunt_counters __percpu *counters);
 void shunt_counters_add(const struct shunt_counters __percpu *counters,
 			struct shunt_totals *totals);
 
-/* Any context, bottom halves off. One packet not forwarded. */
+/* Any context, bottom halves off. One packet not forwarded, or one of SHUNT_COUNT_*. */
 void shunt_drop_count(struct shunt_drops __percpu *drops, enum shunt_reason reason);
-/* Adds the packets of all CPUs to counts, by reason. Any context. */
+/* Adds those of all CPUs to SHUNT_COUNTS counts, by reason. Any context. */
 void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts);
 /* The name in listings, and a sentence with meaning and remedy. */
 const char *shunt_drop_name(enum shunt_reason reason);

@@ -401,6 +401,52 @@ static unsigned int delete_from(struct shunt_net *sn, unsigned long end,
 	return n;
 }
 
+/* Unlinks the first of a chain that fn says yes to. *seen counts those looked at. */
+static bool evict_from(struct shunt_net *sn, unsigned long end, unsigned int *seen,
+		       bool (*fn)(const struct shunt_conn *conn, const void *arg),
+		       const void *arg)
+{
+	for (; end; end = shunt_end_next(end)) {
+		struct shunt_conn *conn = shunt_end_conn(end);
+
+		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT)
+			continue;
+		(*seen)++;
+		if (fn(conn, arg) && shunt_conn_unlink(sn, conn))
+			return true;
+	}
+	return false;
+}
+
+bool shunt_table_evict(struct shunt_net *sn, u32 hash,
+		       bool (*fn)(const struct shunt_conn *conn, const void *arg),
+		       const void *arg)
+{
+	const struct shunt_buckets *buckets = rcu_dereference_check(sn->buckets, in_softirq());
+	unsigned int seen = 0;
+
+	for (; buckets; buckets = shunt_buckets_next(buckets))
+		if (evict_from(sn, shunt_chain_first(buckets, hash), &seen, fn, arg))
+			return true;
+	return false;
+}
+
+bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains,
+			 unsigned int conns,
+			 bool (*fn)(const struct shunt_conn *conn, const void *arg),
+			 const void *arg)
+{
+	const struct shunt_buckets *buckets = rcu_dereference_check(sn->buckets, in_softirq());
+	unsigned int seen = 0;
+	bool found = false;
+
+	while (chains-- && seen < conns && !found) {
+		found = evict_from(sn, shunt_chain_first(buckets, *hash), &seen, fn, arg);
+		*hash += 1U << buckets->shift;
+	}
+	return found;
+}
+
 /* Where the chains of hashes from "hash" on end, that are one chain now. */
 static u64 chain_end(const struct shunt_buckets *buckets, u64 hash)
 {

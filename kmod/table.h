@@ -40,6 +40,24 @@ void shunt_table_unlock(struct shunt_table *table, u32 a, u32 b);
 void shunt_table_insert(struct shunt_table *table, unsigned long end);
 void shunt_table_remove(struct shunt_table *table, unsigned long end);
 
+/*
+ * Under RCU, bottom halves off. Unlinks the first connection that fn says yes to
+ * in the chain of a hash. False if there is none.
+ */
+bool shunt_table_evict(struct shunt_net *sn, u32 hash,
+		       bool (*fn)(const struct shunt_conn *conn, const void *arg),
+		       const void *arg);
+
+/*
+ * The same, in the chains from that of *hash on, which it moves: so many at most,
+ * until so many connections have been looked at. While chains move to a larger or
+ * smaller table, those that have moved are passed over.
+ */
+bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains,
+			 unsigned int conns,
+			 bool (*fn)(const struct shunt_conn *conn, const void *arg),
+			 const void *arg);
+
 /* Under RCU. A connection of this hash may expire in so many jiffies, and not before. */
 void shunt_table_due(struct shunt_net *sn, u32 hash, u32 left);
 

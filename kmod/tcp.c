@@ -3,9 +3,11 @@
  * TCP states, of what the director can see. In DSR that is the client's side:
  *
  *   client's packet | in state            | becomes
- *   SYN             | (none)              | syn
+ *   SYN             | (none)              | (none), see syn.c
+ *   ACK             | (none), SYN seen    | established
+ *   ACK             | (none), picked up   | syn
  *   ACK             | syn                 | established
- *   FIN             | syn, established    | closing
+ *   FIN             | any but closed      | closing
  *   RST             | any                 | closed
  *   ACK             | closed, by his RST  | what it was before: that was not his
  *
@@ -39,15 +41,6 @@
 #include "conn.h"
 #include "service.h"
 
-enum {
-	TCP_NEAR = 1 << 20,	/* bytes */
-};
-
-static bool near(u32 a, u32 b)
-{
-	return a - b + TCP_NEAR <= 2 * TCP_NEAR;
-}
-
 static bool is_known(const struct shunt_conn *conn, enum shunt_dir dir)
 {
 	return READ_ONCE(conn->marks) & SHUNT_MARK_KNOWN << dir;
@@ -67,7 +60,7 @@ static bool acks_known(const struct shunt_conn *conn, const struct shunt_packet 
 		       enum shunt_dir dir)
 {
 	return pkt->tcp_flags & SHUNT_TCP_ACK && is_known(conn, !dir) &&
-	       near(pkt->ack, READ_ONCE(conn->seq[!dir]));
+	       shunt_tcp_near(pkt->ack, READ_ONCE(conn->seq[!dir]));
 }
 
 /*
@@ -77,7 +70,7 @@ static bool acks_known(const struct shunt_conn *conn, const struct shunt_packet 
 static bool believable(const struct shunt_conn *conn, const struct shunt_packet *pkt,
 		       enum shunt_dir dir)
 {
-	if (is_known(conn, dir) && near(pkt->seq, READ_ONCE(conn->seq[dir])))
+	if (is_known(conn, dir) && shunt_tcp_near(pkt->seq, READ_ONCE(conn->seq[dir])))
 		return true;
 	return acks_known(conn, pkt, dir);
 }
@@ -93,11 +86,15 @@ static void note(struct shunt_conn *conn, enum shunt_dir dir, u32 to, bool exact
 	}
 }
 
-void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt)
+void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt, bool answered)
 {
-	conn->state = pkt->tcp_flags & SHUNT_TCP_FIN ? SHUNT_CONN_STATE_CLOSING :
-						       SHUNT_CONN_STATE_SYN;
-	conn->seq[SHUNT_DIR_CLIENT] = pkt->seq_end;
+	if (pkt->tcp_flags & SHUNT_TCP_FIN)
+		conn->state = SHUNT_CONN_STATE_CLOSING;
+	else if (answered)
+		conn->state = SHUNT_CONN_STATE_ESTABLISHED;
+	else
+		conn->state = SHUNT_CONN_STATE_SYN;
+	conn->seq[SHUNT_DIR_CLIENT] = shunt_packet_seq_end(pkt);
 	conn->marks = SHUNT_MARK_KNOWN << SHUNT_DIR_CLIENT;
 	if (pkt->tcp_flags & SHUNT_TCP_FIN)
 		conn->marks |= SHUNT_MARK_FIN << SHUNT_DIR_CLIENT;
@@ -108,7 +105,7 @@ void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt)
 bool shunt_tcp_restarts(const struct shunt_conn *conn, const struct shunt_packet *pkt)
 {
 	return shunt_conn_over(conn) ||
-	       !near(pkt->seq, READ_ONCE(conn->seq[SHUNT_DIR_CLIENT]));
+	       !shunt_tcp_near(pkt->seq, READ_ONCE(conn->seq[SHUNT_DIR_CLIENT]));
 }
 
 /* The state that FINs and RSTs seen so far make of an established connection. */
@@ -169,7 +166,7 @@ void shunt_tcp_packet(struct shunt_conn *conn, const struct shunt_packet *pkt,
 		shunt_conn_become(conn, state, next);
 	if (pkt->tcp_flags & SHUNT_TCP_RST)
 		return;
-	note(conn, dir, pkt->seq_end, exactly || next != state);
+	note(conn, dir, shunt_packet_seq_end(pkt), exactly || next != state);
 	/* What the client has had of the server is all that DSR shows of it. */
 	if (conn->mode == SHUNT_MODE_DSR && pkt->tcp_flags & SHUNT_TCP_ACK)
 		note(conn, SHUNT_DIR_SERVER, pkt->ack, exactly || next != state);

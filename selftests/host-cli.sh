@@ -42,10 +42,10 @@ usage() {
 usage_words() {
 	local verb state
 	local states="syn|established|closing|closed|one-way|answered"
-	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream or packet"
+	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet or limit"
 	local -a words
 
-	usage "'bogus' is not a command; expected service, server, conn, attach, detach, drops, status, flush or version" bogus
+	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, flush or version" bogus
 	usage "'' is not a command" ''
 	usage "'Service' is not a command" Service show
 	usage "'serv' is not a command" serv show
@@ -173,6 +173,17 @@ usage_values() {
 		service add web tcp 192.0.2.1:80 mode nat on-expire keep
 	usage "'silent' is not a value of 'on-remove'" \
 		service add web tcp 192.0.2.1:80 on-remove silent mode nat
+	for value in 0 4294967296 18446744073709551617 01 1.5 1k '' ' 1' +5 None; do
+		usage "'$value' is not a limit; expected a number from 1 to 4294967295, or none" \
+			service set web limit "$value"
+		usage "'$value' is not a limit; expected a number from 1 to 4294967295, or default" \
+			limit connections -- "$value"
+	done
+	usage "'none' is not a limit; expected a number from 1 to 4294967295, or default" limit connections none
+	usage "'default' is not a limit" service add web tcp 192.0.2.1:80 limit default
+	usage "'limit' lacks its value; expected 'limit N|none'" service set web limit
+	usage "'connections' lacks its value; expected 'connections N|default'" limit connections
+	usage "'5' is not a key of 'limit'; expected connections" limit 5
 	for name in bogus '' SYN sy established,closing one_way 5 seconds; do
 		usage "'$name' is not a state; expected syn, established, closing, closed, one-way or answered" \
 			service set web timeout "$name" 5
@@ -265,7 +276,7 @@ help_and_version() {
 	local -a words
 
 	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
-		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,attach,detach,drops,status,flush,version,"
+		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,attach,detach,limit,drops,status,flush,version,"
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		check "--help $verb tells of nothing else" help_has "${words[@]}"
@@ -297,7 +308,7 @@ not_loaded() {
 	fi
 	for words in '' "service show" "-j service show" "-p server show" "-j conn show" "-j drops" \
 		"conn del service web" "service set web timeout syn 5 on-empty drop" \
-		"status" "-j status" "flush" "attach eth0" "detach eth0" "service del web" "server add web 192.0.2.1"; do
+		"status" "-j status" "flush" "limit" "limit connections 5" "attach eth0" "detach eth0" "service del web" "server add web 192.0.2.1"; do
 		# shellcheck disable=SC2086 # words
 		run $words
 		if [[ $status -eq 1 && -z $output && $error == *"not loaded"* &&
@@ -334,7 +345,7 @@ batch() {
 	usage "'status' is one word too many; expected commands in the file only" -b "$WORK/a" status
 	in_file 0 "" ""
 	in_file 0 "" "\n  \n# nothing\n\t# at all\r\n"
-	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, drops, status, flush or version" \
+	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, flush or version" \
 		"$good# comment\nbogus\nservice"
 	in_file 2 "@2: 'service add' lacks its tcp|udp; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
 		"$good service\tadd x # tcp"
@@ -347,7 +358,7 @@ batch() {
 	in_file 2 "@1: '-j' is an option; expected none in a file" "service del -j web\n"
 	in_file 2 "@1: the line has no command" "--\n"
 	in_file 2 "@1: there is a NUL in the line" 'flush\0\n'
-	for word in "service show" "server show web" "conn show" drops status version; do
+	for word in "service show" "server show web" "conn show" limit drops status version; do
 		in_file 2 "@2: '${word% web}' changes nothing; expected commands that do" \
 			"$good$word\n$good"
 	done
@@ -468,7 +479,8 @@ completion() {
 		for key in $left; do
 			value=$(sed -nE "s/^.*[[{ ]$key ([^] }]*).*\$/\\1/p" <<<"$line")
 			[[ $value == *[a-z]* ]] || continue
-			completes "$(tr '|' '\n' <<<"$value" | sort | xargs)" "${words[@]}" "$key" ''
+			completes "$(tr '|' '\n' <<<"$value" | { grep -v '[A-Z]' || :; } | sort | xargs)" \
+				"${words[@]}" "$key" ''
 			[[ $key != timeout ]] || continue
 			completes "$(xargs -n1 <<<"$left" | grep -vx "$key" | xargs)" \
 				"${words[@]}" "$key" "${value%%|*}" ''
@@ -558,12 +570,12 @@ manual() {
 	is "there are five options" "${#names[@]}" 5
 	is "the manual tells of all" "$(section DESCRIPTION | missing "${names[@]/#/It Fl }")" ""
 
-	keys=$(spec_keys stats timeouts states service server conn drop status)
+	keys=$(spec_keys stats timeouts states service server conn drop limit status)
 	is "the specification's attributes are read" "$(missing name return_bytes expires \
 		meaning hooked client_port on-expire one-way deleted <<<"$keys")" ""
 	mapfile -t names <<<"$keys"
 	is "each is a JSON key in the manual" "$(section JSON | missing "${names[@]/#/It }")" ""
-	for command in "service show" "server show" "conn show" "conn del" drops status version; do
+	for command in "service show" "server show" "conn show" "conn del" limit drops status version; do
 		check "the JSON of $command is in the manual" grep -qE "^\.It Cm $command( |\$)" \
 			<(section JSON)
 	done

@@ -209,10 +209,10 @@ BASE = [
 ]
 TCP_SETTINGS = dict(
     scheduler="wrr", mode=1, timeouts=dict(syn=61, established=2, closing=121, closed=2678400),
-    on_expire=1, on_remove=2, on_empty=1, midstream=1)
+    on_expire=1, on_remove=2, on_empty=1, midstream=1, limit=7)
 UDP_SETTINGS = dict(
     scheduler="wlc", mode=1, timeouts=dict(one_way=1, answered=301),
-    on_remove=1, on_empty=1, packet=1)
+    on_remove=1, on_empty=1, packet=1, limit=8)
 FILTER = {"service": "web", "client": "192.0.2.10", "client-port": 1,
           "server": "10.0.0.11", "server-port": 80}
 GOOD = {
@@ -228,11 +228,12 @@ GOOD = {
     "server-get": [dict(service="web")],
     "conn-get": [FILTER], "conn-del": [FILTER],
     "drop-get": [{}], "status-get": [{}], "flush": [{}],
+    "limit-get": [{}], "limit-set": [dict(limit=70000)],
     "attach": [dict(name="eth1")], "detach": [dict(name="eth0")],
 }
 # Left out, these have a meaning of their own; all others must be there.
 SETTINGS = {"scheduler", "mode", "timeouts", "on-expire", "on-remove", "on-empty",
-            "midstream", "packet"}
+            "midstream", "packet", "limit"}
 OPTIONAL = {
     "service-add": SETTINGS, "service-set": SETTINGS,
     "service-get": {"name"}, "server-get": {"service"},
@@ -255,6 +256,7 @@ def configure(family):
     for name in ("eth0", "eth1"):
         family.command("detach", family.build("detach", dict(name=name)))
     family.must("attach", name="eth0")
+    family.must("limit-set", limit=0)
     for name, values in BASE:
         family.must(name, **values)
 
@@ -263,7 +265,8 @@ def state(family):
     devices = family.spec.sets["status"]["devices"]["number"]
     status = family.must("status-get").messages[0][2]
     return [m[2] for name in ("service-get", "server-get") for m in family.must(name).messages] + \
-        [payload for number, payload, _ in split(status) if number == devices]
+        [payload for number, payload, _ in split(status) if number == devices] + \
+        [parse(family, "limit-get", family.must("limit-get").messages[0])["limit"]]
 
 
 def limits(attribute, spec):
@@ -473,9 +476,9 @@ def settings(family):
     configure(family)
     defaults = {
         "web": {"timeouts": {"syn": 60, "established": 8100, "closing": 120, "closed": 10},
-                "on-expire": 0, "on-remove": 0, "on-empty": 0, "midstream": 0},
+                "on-expire": 0, "on-remove": 0, "on-empty": 0, "midstream": 0, "limit": 0},
         "bare": {"timeouts": {"one-way": 300, "answered": 300},
-                 "on-remove": 2, "on-empty": 0, "packet": 0},
+                 "on-remove": 2, "on-empty": 0, "packet": 0, "limit": 0},
     }
     for name, wanted in defaults.items():
         told = service(family, name)

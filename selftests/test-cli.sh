@@ -291,6 +291,9 @@ text() {
 		on-remove keep
 		on-empty reject
 		midstream reset
+		limit none
+		stateless 0
+		recycled 0
 
 		STATE TIMEOUT CONNS
 		syn 60 0

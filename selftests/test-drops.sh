@@ -529,8 +529,8 @@ no_memory() {
 	echo 0 >$fail/verbose
 	echo -1 >$fail/times
 	echo 100 >$fail/probability
-	odd "no memory for a connection" nothing "web4/no-memory=1 nat-dns4/no-memory=1" \
-		"odd(tcp(4, 3011, 80, 'S'), udp(4, 3011, 5353))"
+	odd "no memory for a connection" nothing "dns4/no-memory=1 nat-dns4/no-memory=1" \
+		"odd(udp(4, 3011, 53), udp(4, 3011, 5353))"
 	echo 0 >$fail/probability
 }
 

@@ -101,6 +101,13 @@ what_was_seen() {
 		END { printf "syn=%s tcp=%s udp=%s", n["begins"], n["goes-on"], n["datagrams"] }'
 }
 
+# How many segments behind a SYN went the general way: for each DSR connection the
+# ACK that makes it, and what came in one batch with that.
+readonly BEGINNING=4
+general() {
+	what_was_seen | sed 's/.* tcp=\([0-9]*\) .*/\1/'
+}
+
 # The connection's packets are not seen at prerouting, but what makes it is.
 taken() {
 	local family
@@ -108,7 +115,9 @@ taken() {
 	for family in 4 6; do
 		seen
 		is "DSR, IPv$family: requests" "$(requests 6 "http://${host[$family]}/")" "d1=2 d2=2 d3=2"
-		is "their SYNs went the general way, and no more" "$(what_was_seen)" "syn=6 tcp=0 udp=0"
+		# A SYN makes no connection, the ACK that follows it does.
+		is "SYNs and what follows them went the general way, and no more" \
+			"$(what_was_seen)" "syn=6 tcp=6 udp=0"
 		seen
 		is "NAT, IPv$family: requests" "$(requests 6 "http://${host[$family]}:8080/")" "n1=3 n2=3"
 		is "the same, with the servers' answers" "$(what_was_seen)" "syn=6 tcp=0 udp=0"
@@ -217,7 +226,7 @@ taps() {
 	check "it saw all of it" test "$(bytes_tapped "$WORK/in")" -ge $SIZE
 	is "as it came: its TTL, and no other" "$(tcpdump -nnv -r "$WORK/in" 2>/dev/null |
 		grep -o 'ttl [0-9]*' | sort -u)" "ttl 63"
-	is "and it went by the fast hook all the same" "$(what_was_seen | cut -d' ' -f2)" "tcp=0"
+	check "and it went by the fast hook all the same" [ "$(general)" -le $((2 * BEGINNING)) ]
 }
 
 # tc comes before: what it mirrors is a copy that shares the data.
@@ -278,7 +287,7 @@ gro() {
 	in_ns n1 ethtool -K eth0 tso off gso off >/dev/null
 	seen
 	transfer "GRO" 4 6
-	is "GRO: by the fast hook" "$(what_was_seen | cut -d' ' -f2)" "tcp=0"
+	check "GRO: by the fast hook" [ "$(general)" -le $((4 * BEGINNING)) ]
 	for device in eth0 eth1; do
 		in_ns director ethtool -K $device gro off rx-udp-gro-forwarding off
 	done

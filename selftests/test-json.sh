@@ -21,10 +21,12 @@ mode:string timeouts:object"
 readonly SERVICE_TAIL="connections:number total_connections:number packets:number bytes:number \
 states:object servers:array"
 readonly TCP_KEYS="$SERVICE_HEAD on-expire:string on-remove:string on-empty:string \
-midstream:string $SERVICE_TAIL"
-readonly UDP_KEYS="$SERVICE_HEAD on-remove:string on-empty:string packet:boolean $SERVICE_TAIL"
+midstream:string limit:number stateless:number recycled:number $SERVICE_TAIL"
+readonly UDP_KEYS="$SERVICE_HEAD on-remove:string on-empty:string packet:boolean limit:number stateless:number recycled:number $SERVICE_TAIL"
 readonly TCP_STATES="syn:number established:number closing:number closed:number"
 readonly UDP_STATES="one-way:number answered:number"
+readonly LIMIT_KEYS="limit:number connections:number stateless:number recycled:number \
+half_open_recycled:number syns_forgotten:number"
 readonly CONN_KEYS="service:string protocol:string client:string client_port:number \
 address:string port:number server:string server_port:number mode:string state:string \
 expires:number"
@@ -60,6 +62,7 @@ shapes() {
 		"$([[ $2 != *c* ]] || echo "$CONN_KEYS")"
 	json "$1: status" "$STATUS_KEYS" "$SHAPE shape" status
 	is "$1: drops" "$(shunt -j drops | jq -r "$SHAPE [.[] | shape] | unique[]")" "$DROP_KEYS"
+	json "$1: limit" "$LIMIT_KEYS" "$SHAPE shape" limit
 	json "$1: version" "cli:string module:string" "$SHAPE shape" version
 }
 

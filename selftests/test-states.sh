@@ -17,10 +17,15 @@
 # Numbers within the window of what was last seen, and out of it.
 readonly WITHIN=0xfff00 BEYOND=0x100100
 
+# listed_as STATE: how the connection then is listed. A SYN in DSR makes none.
+listed_as() {
+	[[ $mode == dsr && $1 == syn ]] && echo none || echo "$1 $home"
+}
+
 # step DESCRIPTION WHERE STATE EXPRESSION: what is sent arrives there, and leaves
 # the connection in that state, with its time, and with its server.
 step() {
-	is "$what, $1" "$(peer "$4 + ', ' + listed()")" "$2, $3 $home"
+	is "$what, $1" "$(peer "$4 + ', ' + listed()")" "$2, $(listed_as "$3")"
 }
 
 # client DESCRIPTION STATE EXPRESSION: from the client to its server.
@@ -39,7 +44,8 @@ chosen() {
 
 	home=$(peer "$2")
 	if [[ $home == [dn][123] && $home != "$was" ]]; then
-		is "$what, $1: a new connection, another server" "$(peer "listed()")" "syn $home"
+		is "$what, $1: a new connection, another server" "$(peer "listed()")" \
+			"$(listed_as syn)"
 	else
 		fail "$what, $1: a new connection, another server" "$was, then $home"
 	fi
@@ -102,9 +108,14 @@ handshake() {
 blind_handshake() {
 	fresh
 	chosen "SYN before a guess" "c('S')"
-	client "guessed ACK: not established" syn "c('A', off=$BEYOND)"
-	client "guessed ACK with data: not established" syn "c('PA', b'data', off=-$BEYOND)"
-	if [[ $mode == nat ]]; then
+	if [[ $mode == dsr ]]; then
+		step "guessed ACK: refused" "client R +0" syn "c('A', off=$BEYOND)"
+		step "guessed ACK with data: refused" "client R +0" syn "c('PA', b'data', off=-$BEYOND)"
+		step "guessed RST: goes nowhere" nothing syn "c('R', off=$BEYOND)"
+		refused=$((refused + 3))
+	else
+		client "guessed ACK: not established" syn "c('A', off=$BEYOND)"
+		client "guessed ACK with data: not established" syn "c('PA', b'data', off=-$BEYOND)"
 		client "ACK before the SYN-ACK: not established" syn "c('A')"
 		server "then the SYN-ACK" syn "s('SA')"
 		client "ACK of another number: not established" syn "c('A', ack=$BEYOND)"
@@ -150,7 +161,28 @@ resets() {
 	fi
 	fresh
 	chosen "SYN before a RST" "c('S')"
-	client "RST of a handshake" closed "c('R')"
+	if [[ $mode == nat ]]; then
+		client "RST of a handshake" closed "c('R')"
+		return
+	fi
+	client "RST of a handshake" syn "c('R')"
+	step "an ACK behind it: refused" "client R +0" syn "c('A')"
+	refused=$((refused + 1))
+}
+
+# Connections that wlc chooses count from their SYNs on, though they are none yet.
+burst() {
+	local homes=()
+
+	shunt conn del service "$service" >/dev/null
+	shunt service set "$service" scheduler wlc
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		fresh
+		homes+=("$(peer "c('S')")")
+	done
+	shunt service set "$service" scheduler rr
+	is "$what, a burst of SYNs goes to all servers by wlc" \
+		"$(printf '%s\n' "${homes[@]}" | sort -u | xargs)" "d1 d2 d3"
 }
 
 half_close() {
@@ -277,11 +309,12 @@ for version in 4 6; do
 	serve nat$version tcp $version 8080 nat n1:80 n2:80
 done
 readonly PARTS=(handshake half_close syns removed)
-all_states dsr 4 80 "${PARTS[@]}" blind_handshake blind_ends resets unreachable
+refused=0
+all_states dsr 4 80 "${PARTS[@]}" blind_handshake blind_ends resets unreachable burst
 all_states nat 4 8080 "${PARTS[@]}" blind_handshake blind_ends resets
 all_states dsr 6 80 "${PARTS[@]}" blind_ends unreachable
 all_states nat 6 8080 "${PARTS[@]}" blind_ends
-is "no packet was dropped" "$(drops)" ""
+is "no packet was dropped but those refused" "$(drops)" "no-connection=$refused"
 
 note "the end of all connections"
 for service in dsr4 dsr6; do
@@ -334,4 +367,4 @@ reuse "DSR, IPv4" http://$VIP4/ 30001 "d1=2 d2=2 d3=2"
 reuse "DSR, IPv6" "http://[$VIP6]/" 30001 "d1=2 d2=2 d3=2"
 reuse "NAT, IPv4" http://$VIP4:8080/ 30002 "n1=3 n2=3"
 reuse "NAT, IPv6" "http://[$VIP6]:8080/" 30002 "n1=3 n2=3"
-is "still, no packet was dropped" "$(drops)" ""
+is "still, no other was dropped" "$(drops)" "no-connection=$refused"

@@ -73,7 +73,7 @@ leave_all() {
 		[[ $mode == udp-dsr ]] || leave "$mode" "$version" answered "c(), s()" "c()"
 		return
 	fi
-	leave "$mode" "$version" syn "c('S')" "again()"
+	[[ $mode == dsr ]] || leave "$mode" "$version" syn "c('S')" "again()"
 	leave "$mode" "$version" established "shake()" "c('A')"
 	leave "$mode" "$version" closing "shake(), c('FA')" "c('A')"
 	if [[ $mode == dsr ]]; then

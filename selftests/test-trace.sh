@@ -30,6 +30,9 @@ ends() {
 	echo "client=$client address=${vip_of[$3]}:$1 server=$server"
 }
 
+# In DSR the client's ACK makes the connection.
+declare -A first=([dsr]=established [nat]=syn)
+
 # connection MODE FAMILY PORT
 connection() {
 	local mode=$1 version=$2 port=$3 what="${1^^}, IPv$2"
@@ -37,7 +40,7 @@ connection() {
 	begin "$version" "$port"
 	home=$(peer "shake()")
 	is "$what: a new connection" "$(traced)" \
-		"shunt_conn_new: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=syn"
+		"shunt_conn_new: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=${first[$mode]}"
 	peer "c('PA', b'data')" >/dev/null
 	is "$what: data is nothing new" "$(traced)" ""
 	shunt service set "$mode$version" timeout established 1
@@ -52,7 +55,7 @@ connection() {
 	shunt service set "$mode$version" timeout closing 1
 	check "$what: it expires, with on-expire reset" wait_until 10 has_traced conn_reset
 	is "$what: an end with a reset" "$(traced)" "$(printf '%s\n' \
-		"shunt_conn_new: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=syn" \
+		"shunt_conn_new: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=${first[$mode]}" \
 		"shunt_conn_expired: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=closing" \
 		"shunt_conn_reset: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=closing")"
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +102,18 @@ void put_timeout(struct request *req, const struct arg *arg, const char *word)
 			    quote(word), SHUNT_TIMEOUT_MAX);
 	request_put_nested(req, arg->nest, arg->key, arg->attr, seconds,
 			   arg->state);
+}
+
+/* A number, or the one word that stands for 0. */
+void put_limit(struct request *req, const struct arg *arg, const char *word)
+{
+	uint32_t limit;
+
+	if (!parse_enum(arg->names, word, &limit) &&
+	    !parse_number(word, 1, UINT32_MAX, &limit))
+		usage_error("%s is not a limit; expected a number from 1 to %" PRIu32 ", or %s",
+			    quote(word), UINT32_MAX, arg->names->list[0]);
+	request_put(req, arg->attr, &limit, sizeof(limit), word);
 }
 
 void put_weight(struct request *req, const struct arg *arg, const char *word)
@@ -249,4 +262,6 @@ void args_parse(const struct verb *verb, char **words, size_t count,
 			    verb_keys(verb));
 	while (next < count)
 		next += parse_pair(verb, words + next, count - next, req, seen);
+	if (verb->set_cmd && req->origin_count)
+		request_set_command(req, verb->set_cmd);
 }

@@ -116,7 +116,7 @@ static void parse(char **words, size_t count, struct request *req)
 		usage_error("the line has no command");
 	verb = verb_find(&words, &count, false);
 	args_parse(verb, words, count, req);
-	if (!verb->changes)
+	if (!verb_changes(verb, req))
 		usage_error("'%s' changes nothing; expected commands that do",
 			    verb_title(verb));
 }

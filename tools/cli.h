@@ -12,7 +12,7 @@
 
 enum {
 	VERB_PLACES = 4,	/* the longest list, and its end */
-	VERB_KEYS = 9,		/* the same */
+	VERB_KEYS = 10,		/* the same */
 };
 
 /* What completion can ask the kernel for. */
@@ -29,7 +29,7 @@ struct arg {
 	const char *key;		/* NULL if known by its place */
 	const char *help;		/* of a key: what it is for */
 	const char *label;		/* how help writes the value... */
-	const struct names *names;	/* ...or the words to choose from */
+	const struct names *names;	/* ...and the words to choose from */
 	/*
 	 * The states, one of which stands between key and value. The key may
 	 * be given once for each; attr is that of the first, in nest.
@@ -55,6 +55,7 @@ struct verb {
 	struct arg places[VERB_PLACES];
 	const struct arg *keys;		/* NULL if it has none */
 	uint8_t cmd;
+	uint8_t set_cmd;		/* if a key is given; 0: the same */
 	bool needs_key;
 	bool changes;			/* something, and so may be in a batch */
 };
@@ -76,6 +77,7 @@ extern const size_t option_count;
 
 /* main.c: the verb that words begin with; moves them and their count past. */
 const struct verb *verb_find(char ***words, size_t *count, bool partial);
+bool verb_changes(const struct verb *verb, const struct request *req);
 
 /* batch.c */
 void batch_run(const char *path);
@@ -91,6 +93,7 @@ void put_device(struct request *req, const struct arg *arg, const char *word);
 void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word);
 void put_mode(struct request *req, const struct arg *arg, const char *word);
+void put_limit(struct request *req, const struct arg *arg, const char *word);
 void put_weight(struct request *req, const struct arg *arg, const char *word);
 void put_choice(struct request *req, const struct arg *arg, const char *word);
 void put_switch(struct request *req, const struct arg *arg, const char *word);
@@ -111,6 +114,7 @@ void conn_show(struct request *req);
 void conn_del(struct request *req);
 void drops_show(struct request *req);
 void status_show(struct request *req);
+void limit_run(struct request *req);
 void version_show(struct request *req);
 
 #endif

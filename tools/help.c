@@ -38,10 +38,12 @@ static void write_value(FILE *out, const struct arg *arg)
 		write_names(out, arg->states);
 		fputc(' ', out);
 	}
+	if (arg->label)
+		fputs(arg->label, out);
+	if (arg->label && arg->names)
+		fputc('|', out);
 	if (arg->names)
 		write_names(out, arg->names);
-	else
-		fputs(arg->label, out);
 }
 
 /* Keys of a verb that needs one are written {a A | b B} ... */

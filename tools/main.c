@@ -81,6 +81,11 @@ static const struct arg service_keys[VERB_KEYS] = {
 		CHOICE("packet", &switch_names, put_switch,
 		       SHUNT_A_SERVICE_PACKET),
 		.help = "UDP: whether each packet is scheduled on its own, without connections; off if never set.",
+	}, {
+		.key = "limit", .label = "N", .names = &no_limit_names,
+		.put = put_limit, .attr = SHUNT_A_SERVICE_LIMIT,
+		.optional = true,
+		.help = "Maximum of connections; none if never set.",
 	},
 };
 
@@ -114,6 +119,15 @@ static const struct arg conn_keys[VERB_KEYS] = {
 		.attr = SHUNT_A_CONN_CLIENT,
 		.port_attr = SHUNT_A_CONN_CLIENT_PORT, .optional = true,
 		.help = "Those of this client.",
+	},
+};
+
+static const struct arg limit_keys[VERB_KEYS] = {
+	{
+		.key = "connections", .label = "N",
+		.names = &default_limit_names, .put = put_limit,
+		.attr = SHUNT_A_LIMIT_LIMIT, .optional = true,
+		.help = "Maximum of connections; by default a sixteenth of the memory, and no less than 65536.",
 	},
 };
 
@@ -237,6 +251,12 @@ const struct verb verbs[] = {
 			  .attr = SHUNT_A_DEVICE_NAME,
 			  .suggest = SUGGEST_ATTACHED },
 		},
+	}, {
+		.object = "limit",
+		.help = "Tell how many connections there may be and are, or set that.",
+		.run = limit_run, .cmd = SHUNT_CMD_LIMIT_GET,
+		.set_cmd = SHUNT_CMD_LIMIT_SET,
+		.keys = limit_keys,
 	}, {
 		.object = "drops",
 		.help = "Tell how many packets were not forwarded, and why.",
@@ -389,6 +409,11 @@ const struct verb *verb_find(char ***words, size_t *count, bool partial)
 			    format_choice(names, verb_count));
 	usage_error("%s is not a verb of %s; expected %s", quote(name), object,
 		    format_choice(names, verb_count));
+}
+
+bool verb_changes(const struct verb *verb, const struct request *req)
+{
+	return verb->changes || (verb->set_cmd && req->origin_count);
 }
 
 static void help(char **words, size_t count)

@@ -48,6 +48,14 @@ void request_init(struct request *req, uint8_t cmd, const struct verb *verb)
 	message_init(req->message, cmd, SHUNT_FAMILY_VERSION);
 }
 
+void request_set_command(struct request *req, uint8_t cmd)
+{
+	struct genlmsghdr *genl;
+
+	genl = mnl_nlmsg_get_payload((struct nlmsghdr *)req->message);
+	genl->cmd = cmd;
+}
+
 static void note_origin(struct request *req, uint16_t nest, uint16_t attr,
 			const char *word)
 {

@@ -36,6 +36,7 @@ struct request {
 typedef void (*nl_fn)(const struct nlmsghdr *nlh, void *data);
 
 void request_init(struct request *req, uint8_t cmd, const struct verb *verb);
+void request_set_command(struct request *req, uint8_t cmd);
 void request_put(struct request *req, uint16_t attr, const void *value,
 		 size_t size, const char *word);
 /* All that is put into one nest, in whatever order, is in one attribute. */

@@ -63,6 +63,10 @@ static const char *const conn_state_list[] = {
 	[SHUNT_CONN_STATE_ANSWERED] = "answered",
 };
 
+static const char *const no_limit_list[] = { "none" };
+
+static const char *const default_limit_list[] = { "default" };
+
 const struct names protocol_names = {
 	.list = protocol_list,
 	.count = ARRAY_SIZE(protocol_list),
@@ -116,6 +120,16 @@ const struct names server_state_names = {
 const struct names conn_state_names = {
 	.list = conn_state_list,
 	.count = ARRAY_SIZE(conn_state_list),
+};
+
+const struct names no_limit_names = {
+	.list = no_limit_list,
+	.count = ARRAY_SIZE(no_limit_list),
+};
+
+const struct names default_limit_names = {
+	.list = default_limit_list,
+	.count = ARRAY_SIZE(default_limit_list),
 };
 
 /* Decimal digits without a leading zero: one way to write each number. */

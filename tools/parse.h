@@ -24,6 +24,9 @@ extern const struct names switch_names;
 extern const struct names answer_names;
 extern const struct names server_state_names;
 extern const struct names conn_state_names;
+/* Words for a limit that is no number of its own. */
+extern const struct names no_limit_names;
+extern const struct names default_limit_names;
 
 struct endpoint {
 	int family;		/* AF_INET or AF_INET6, 0 if unknown */

@@ -219,6 +219,14 @@ void print_number(const char *key, uint64_t value)
 	text_cell(key, text, true);
 }
 
+void print_number_or(const char *key, uint64_t value, const char *zero)
+{
+	if (json || value)
+		print_number(key, value);
+	else
+		text_cell(key, zero, true);
+}
+
 void print_flag(const char *key, const struct names *names, bool value)
 {
 	if (json)

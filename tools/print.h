@@ -62,6 +62,8 @@ void print_unhide(void);
 
 void print_string(const char *key, const char *value);
 void print_number(const char *key, uint64_t value);
+/* The same, with a word of the text for 0. */
+void print_number_or(const char *key, uint64_t value, const char *zero);
 /* True or false in JSON, one of two words in text. */
 void print_flag(const char *key, const struct names *names, bool value);
 void print_enum(const char *key, const struct names *names, uint32_t value);

@@ -19,6 +19,9 @@ struct service {
 	uint32_t on_empty;
 	uint32_t midstream;
 	bool packet;
+	uint32_t limit;
+	uint64_t stateless;
+	uint64_t recycled;
 	struct stats stats;
 	struct per_state states;
 	struct server *first;
@@ -66,6 +69,9 @@ static void read_service(const struct nlmsghdr *nlh, void *data)
 	service->midstream =
 		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_MIDSTREAM]);
 	service->packet = nl_number(attrs[SHUNT_A_SERVICE_PACKET]);
+	service->limit = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_LIMIT]);
+	service->stateless = nl_number(attrs[SHUNT_A_SERVICE_STATELESS]);
+	service->recycled = nl_number(attrs[SHUNT_A_SERVICE_RECYCLED]);
 	stats_read(attrs[SHUNT_A_SERVICE_STATS], &service->stats);
 	per_state_read(attrs[SHUNT_A_SERVICE_STATES], &service->states);
 }
@@ -134,6 +140,9 @@ static void print_policies(const struct service *service)
 		print_enum("midstream", &midstream_names, service->midstream);
 	else
 		print_flag("packet", &switch_names, service->packet);
+	print_number_or("limit", service->limit, no_limit_names.list[0]);
+	print_number("stateless", service->stateless);
+	print_number("recycled", service->recycled);
 }
 
 static void print_service(const struct service *service)

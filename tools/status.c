@@ -145,6 +145,34 @@ static void print_status(const struct nlmsghdr *nlh, void *data)
 	free(devices);
 }
 
+static void print_limit(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[SHUNT_A_LIMIT_MAX + 1] = {};
+
+	(void)data;
+	nl_attrs(nlh, attrs, SHUNT_A_LIMIT_MAX);
+	print_single();
+	print_open();
+	print_number("limit", nl_number(attrs[SHUNT_A_LIMIT_LIMIT]));
+	print_number("connections", nl_number(attrs[SHUNT_A_LIMIT_CONNECTIONS]));
+	print_number("stateless", nl_number(attrs[SHUNT_A_LIMIT_STATELESS]));
+	print_number("recycled", nl_number(attrs[SHUNT_A_LIMIT_RECYCLED]));
+	print_number("half_open_recycled",
+		     nl_number(attrs[SHUNT_A_LIMIT_HALF_OPEN_RECYCLED]));
+	print_number("syns_forgotten",
+		     nl_number(attrs[SHUNT_A_LIMIT_SYNS_FORGOTTEN]));
+	print_close();
+	print_end();
+}
+
+void limit_run(struct request *req)
+{
+	if (req->origin_count)
+		nl_do(req, NULL, NULL);
+	else
+		nl_do(req, print_limit, NULL);
+}
+
 void status_show(struct request *req)
 {
 	nl_do(req, print_status, NULL);

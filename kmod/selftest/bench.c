@@ -15,10 +15,12 @@
 
 #include "bench.h"
 #include "../conn.h"
+#include "../limit.h"
 #include "../lookup.h"
 #include "../sched.h"
 #include "../selftest.h"
 #include "../service.h"
+#include "../syn.h"
 #include "../table.h"
 
 enum {
@@ -118,8 +120,10 @@ static int __init net_start(struct shunt_net *sn)
 	if (shunt_filter_init(&sn->vips) || shunt_filter_init(&sn->nat_servers) ||
 	    shunt_filter_init(&sn->dsr_servers))
 		return -ENOMEM;
+	sn->syns = shunt_syns_alloc();
+	sn->half_open = shunt_half_open_alloc();
 	sn->table = shunt_table_alloc(sn);
-	if (!sn->table)
+	if (!sn->syns || !sn->half_open || !sn->table)
 		return -ENOMEM;
 	/* One that is always there, so that none is the first. */
 	sn->service_count = 1;
@@ -272,12 +276,12 @@ enum shunt_verdict __init shunt_bench_forward(struct shunt_bench *bench, struct 
 	return verdict;
 }
 
-void __init shunt_bench_drops(struct shunt_bench *bench, u64 counts[SHUNT_REASONS])
+void __init shunt_bench_drops(struct shunt_bench *bench, u64 counts[SHUNT_COUNTS])
 {
 	struct shunt_service *service;
 	unsigned long id;
 
-	memset(counts, 0, SHUNT_REASONS * sizeof(*counts));
+	memset(counts, 0, SHUNT_COUNTS * sizeof(*counts));
 	shunt_drops_add(bench->sn.drops, counts);
 	xa_for_each(&bench->sn.services, id, service)
 		shunt_drops_add(service->drops, counts);
@@ -310,6 +314,7 @@ static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 	conn = shunt_end_conn(shunt_conn_find(&pkt, tuple->family));
 	if (conn)
 		shunt_conn_unlink(sn, conn);
+	shunt_syn_forget(&pkt);
 	if (service)
 		atomic_set(&service->cursor, 0);
 }

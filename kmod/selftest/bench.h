@@ -60,7 +60,7 @@ enum shunt_verdict shunt_bench_forward(struct shunt_bench *bench, struct sk_buff
 				       bool local);
 
 /* Packets not forwarded since the beginning, by reason. */
-void shunt_bench_drops(struct shunt_bench *bench, u64 counts[SHUNT_REASONS]);
+void shunt_bench_drops(struct shunt_bench *bench, u64 counts[SHUNT_COUNTS]);
 
 /* Removes the first server of the service that the last packet was to. */
 int shunt_bench_remove(struct shunt_bench *bench);

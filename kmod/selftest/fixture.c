@@ -19,6 +19,7 @@
 
 #include "bench.h"
 #include "../conn.h"
+#include "../limit.h"
 #include "../selftest.h"
 #include "../table.h"
 
@@ -48,6 +49,7 @@ struct fixture {
 	bool local;			/* made by this host */
 	bool removed;			/* the service's first server, before in; for good */
 	bool stateless;			/* makes no entry */
+	bool pressed;			/* connections go without one, or SYNs are forgotten */
 };
 
 #define P(...) { (const u8 []){ __VA_ARGS__ }, sizeof((const u8 []){ __VA_ARGS__ }) }
@@ -96,9 +98,9 @@ static const struct fixture fixtures[] __initconst = {
 	  TO_NAT(0x60, 0, 0, 0, 0, 11, 17, 63, CLIENT6, SERVER6,
 		 HALF(CLIENT), HALF(SERVER), 0, 11, 0x17, 0xfc, 'a', 'b', 'c') },
 
-	{ "TCP, DSR, new", IN(TCP4(DSR, SYN, 100, 0)), TO_DSR },
+	{ "TCP, DSR, new", .stateless = true, IN(TCP4(DSR, SYN, 100, 0)), TO_DSR },
 	{ "TCP, DSR, known", AFTER(SYN4(DSR)), IN(TCP4(DSR, ACK, 101, 501), DATA), TO_DSR },
-	{ "TCP6, DSR, new", IN(TCP6(DSR, SYN, 100, 0)), TO_DSR },
+	{ "TCP6, DSR, new", .stateless = true, IN(TCP6(DSR, SYN, 100, 0)), TO_DSR },
 	{ "TCP6, DSR, known", AFTER(SYN6(DSR)), IN(TCP6(DSR, ACK, 101, 501), DATA), TO_DSR },
 	{ "UDP, DSR", IN(UDP4(DSR), DATA), TO_DSR },
 	{ "UDP without a checksum, DSR",
@@ -147,10 +149,10 @@ static const struct fixture fixtures[] __initconst = {
 		 0x60, SYN, HALF(512), SUM, HALF(0), 2, 4, HALF(1460)) },
 
 	/* Routers and hosts on the client's side, about what VIP and server sent. */
-	{ "ICMP, DSR", AFTER(SYN4(DSR)),
+	{ "ICMP, DSR", AFTER(SYN4(DSR), P(TCP4(DSR, ACK, 101, 501))),
 	  IN(IP4(64, 1, ROUTER4, VIP4), ICMP(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1400),
 	     IP4(60, 6, VIP4, CLIENT4), TCP(DSR, CLIENT, ACK, 501, 101), DATA), TO_DSR },
-	{ "ICMPv6, DSR", AFTER(SYN6(DSR)),
+	{ "ICMPv6, DSR", AFTER(SYN6(DSR), P(TCP6(DSR, ACK, 101, 501))),
 	  IN(IP6(64, 58, ROUTER6, VIP6), ICMP(ICMPV6_PKT_TOOBIG, 0, 1400),
 	     IP6(60, 6, VIP6, CLIENT6), TCP(DSR, CLIENT, ACK, 501, 101), DATA), TO_DSR },
 	{ "ICMP to a NAT server, TCP", AFTER(SYN4(NAT)),
@@ -278,6 +280,36 @@ static const struct fixture fixtures[] __initconst = {
 	  REJECTED(NO_CONNECTION) },
 	{ "tuple in use", AFTER(SYN4(NAT)), IN(TCP4(TWO, SYN, 100, 0)), DROPPED(TUPLE_IN_USE) },
 
+	/* What may follow a SYN in DSR, while it makes no connection. */
+	{ "a SYN waits, RST", .stateless = true, AFTER(SYN4(DSR)), IN(TCP4(DSR, RST, 101, 0)),
+	  TO_DSR },
+	{ "a SYN waited, RST", .stateless = true, AFTER(SYN4(DSR), P(TCP4(DSR, RST, 101, 0))),
+	  IN(TCP4(DSR, ACK, 101, 501)), REJECTED(NO_CONNECTION) },
+	{ "a SYN waits, ACK of another", .stateless = true, AFTER(SYN6(DSR)),
+	  IN(TCP6(DSR, ACK, FAR, 501)), REJECTED(NO_CONNECTION) },
+	{ "a SYN waits, RST of another", .stateless = true, AFTER(SYN6(DSR)),
+	  IN(TCP6(DSR, RST, FAR, 0)), DROPPED(NO_CONNECTION) },
+	{ "a SYN waits, no flags", .stateless = true, AFTER(SYN4(DSR)),
+	  IN(TCP4(DSR, 0, 101, 501)), REJECTED(NO_CONNECTION) },
+	{ "a SYN waits, an error about the answer", .stateless = true, AFTER(SYN4(DSR)),
+	  IN(IP4(64, 1, ROUTER4, VIP4), ICMP(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1400),
+	     IP4(60, 6, VIP4, CLIENT4), TCP(DSR, CLIENT, SYN | ACK, 500, 101)), TO_DSR },
+	{ "an error about no SYN's answer", .stateless = true,
+	  IN(IP4(64, 1, ROUTER4, VIP4), ICMP(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1400),
+	     IP4(60, 6, VIP4, CLIENT4), TCP(DSR, CLIENT, SYN | ACK, 500, 101)), PASSED },
+
+	{ "a SYN may be forgotten, ACK", .pressed = true, IN(TCP4(DSR, ACK, 101, 501), DATA),
+	  TO_DSR },
+	{ "a SYN may be forgotten, RST", .pressed = true, .stateless = true,
+	  IN(TCP6(DSR, RST, 101, 0)), DROPPED(NO_CONNECTION) },
+	{ "an error about a flow without a connection", .pressed = true, .stateless = true,
+	  IN(IP4(64, 1, ROUTER4, VIP4), ICMP(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1400),
+	     IP4(60, 17, VIP4, CLIENT4), UDP(DSR, CLIENT), DATA), TO_DSR },
+	{ "an error about a flow to NAT without a connection", .pressed = true,
+	  .stateless = true,
+	  IN(IP4(64, 1, ROUTER4, VIP4), ICMP(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1400),
+	     IP4(60, 17, VIP4, CLIENT4), UDP(NAT, CLIENT), DATA), PASSED },
+
 	/* Who is in turn tells whether a server was chosen. */
 	{ "SYN again", AFTER(SYN4(TWO)), IN(TCP4(TWO, SYN, 100, 0)),
 	  TO_NAT(TCP4_OUT(SERVER, SYN, 100, 0)) },
@@ -343,8 +375,8 @@ struct fixture_buffers {
 	u8 got[FIXTURE_MAX];
 	u8 ordered_in[FIXTURE_MAX];
 	u8 ordered_out[FIXTURE_MAX];
-	u64 before[SHUNT_REASONS];
-	u64 now[SHUNT_REASONS];
+	u64 before[SHUNT_COUNTS];
+	u64 now[SHUNT_COUNTS];
 };
 
 /* Copies and completes bytes of which cut will be sent. Returns as the sealing. */
@@ -388,6 +420,9 @@ static int __init fixture_prepare(struct shunt_bench *bench, const struct fixtur
 {
 	unsigned int i;
 
+	bench->sn.pressed_at = 0;
+	if (f->pressed)
+		shunt_press(&bench->sn.pressed_at);
 	for (i = 0; i < ARRAY_SIZE(f->after) && f->after[i].len; i++) {
 		const struct fixture_bytes *after = &f->after[i];
 		enum shunt_verdict verdict;

@@ -42,6 +42,7 @@ static void __init sched_reset(struct sched_bench *bench, const u32 weights[3])
 	for (i = 0; i < 3; i++) {
 		pool->slot[i].server = &bench->server[i];
 		pool->slot[i].weight = weights[i];
+		pool->slot[i].end = weights[i] + (i ? pool->slot[i - 1].end : 0);
 	}
 }
 
@@ -87,6 +88,37 @@ static int __init sched_checks(struct sched_bench *bench)
 	return 0;
 }
 
+/* The servers that these hashes' rows have, one digit each. */
+static const char * __init sched_rows(const struct sched_bench *bench, char *rows)
+{
+	const struct shunt_server *server;
+	unsigned int i;
+
+	for (i = 0; i < 6; i++) {
+		server = shunt_sched_row(bench->pool, i * (U32_MAX / 6 + 1));
+		rows[i] = server ? '0' + (server - bench->server) : '-';
+	}
+	rows[6] = '\0';
+	return rows;
+}
+
+static int __init sched_row_checks(struct sched_bench *bench)
+{
+	static const u32 uneven[3] = { 3, 2, 1 };
+	char rows[7];
+
+	sched_reset(bench, uneven);
+	SHUNT_EXPECT("a row is as wide as its weight", !strcmp(sched_rows(bench, rows), "000112"));
+	bench->server[1].unreachable = true;
+	SHUNT_EXPECT("one that is out leaves its row to the next",
+		     !strcmp(sched_rows(bench, rows), "000222"));
+	bench->server[2].unreachable = true;
+	SHUNT_EXPECT("and the last to the first", !strcmp(sched_rows(bench, rows), "000000"));
+	bench->server[0].unreachable = true;
+	SHUNT_EXPECT("nobody has a row", !strcmp(sched_rows(bench, rows), "------"));
+	return 0;
+}
+
 int __init shunt_sched_selftest(void)
 {
 	struct sched_bench *bench = kzalloc(sizeof(*bench), GFP_KERNEL);
@@ -94,9 +126,10 @@ int __init shunt_sched_selftest(void)
 	int err = -ENOMEM;
 
 	if (bench && pool) {
+		pool->total = 3;
 		pool->count = 3;
 		bench->pool = pool;
-		err = sched_checks(bench);
+		err = sched_checks(bench) ?: sched_row_checks(bench);
 	}
 	kfree(pool);
 	kfree(bench);

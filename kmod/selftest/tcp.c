@@ -34,9 +34,10 @@ struct tcp_life {
 };
 
 #define NAT(what, ...) { what, SHUNT_MODE_NAT, { { C, SYN, 0, 0, SENT }, __VA_ARGS__ } }
-#define DSR(what, ...) { what, SHUNT_MODE_DSR, { { C, SYN, 0, 0, SENT }, __VA_ARGS__ } }
+#define DSR(what, ...) { what, SHUNT_MODE_DSR, { { C, ACK, 1, 1, ESTABLISHED }, __VA_ARGS__ } }
+#define DSR_PICKED_UP(what, ...) \
+	{ what, SHUNT_MODE_DSR, { { C, ACK, 1, 1, SENT }, __VA_ARGS__ } }
 #define NAT_OPEN { S, SYN | ACK, 0, 1, SENT }, { C, ACK, 1, 1, ESTABLISHED }
-#define DSR_OPEN { C, ACK, 1, 1, ESTABLISHED }
 
 static const struct tcp_life tcp_lives[] __initconst = {
 	NAT("NAT, client closes", NAT_OPEN, { S, ACK, 1, 1, ESTABLISHED },
@@ -56,18 +57,19 @@ static const struct tcp_life tcp_lives[] __initconst = {
 	    { S, FIN | ACK, BLIND, BLIND, ESTABLISHED }),
 	NAT("NAT, the client's ACK does not unsay the server's reset", NAT_OPEN,
 	    { S, RST, 1, 0, CLOSED }, { C, ACK, 1, 1, CLOSED }, { S, ACK, 1, 1, ESTABLISHED }),
-	DSR("DSR, client closes", DSR_OPEN, { C, FIN | ACK, 1, 1, CLOSING },
+	DSR("DSR, client closes", { C, FIN | ACK, 1, 1, CLOSING },
 	    { C, ACK, 2, 2, CLOSING }, { C, FIN | ACK, 1, 2, CLOSING }),
-	DSR("DSR, SYN again", { C, SYN, 0, 0, SENT }, DSR_OPEN),
-	DSR("DSR, a stray ACK establishes nothing", { C, ACK, BLIND, BLIND, SENT }, DSR_OPEN),
-	DSR("DSR, reset", DSR_OPEN, { C, RST, 1, 0, CLOSED }, { C, RST, 1, 0, CLOSED }),
-	DSR("DSR, blind", DSR_OPEN, { C, RST, BLIND, 0, ESTABLISHED },
+	DSR("DSR, the SYN again, late", { C, SYN, 0, 0, ESTABLISHED }),
+	DSR_PICKED_UP("DSR, picked up", { C, ACK, 1, 1, ESTABLISHED }),
+	DSR_PICKED_UP("DSR, a stray ACK establishes nothing", { C, ACK, BLIND, BLIND, SENT }),
+	DSR("DSR, reset", { C, RST, 1, 0, CLOSED }, { C, RST, 1, 0, CLOSED }),
+	DSR("DSR, blind", { C, RST, BLIND, 0, ESTABLISHED },
 	    { C, FIN | ACK, -BLIND, BLIND, ESTABLISHED }),
-	DSR("DSR, a lucky reset is put right", DSR_OPEN, { C, RST, 500, 0, CLOSED },
+	DSR("DSR, a lucky reset is put right", { C, RST, 500, 0, CLOSED },
 	    { C, ACK, 1, 1, ESTABLISHED }),
-	DSR("DSR, a lucky reset of a closing one", DSR_OPEN, { C, FIN | ACK, 1, 1, CLOSING },
+	DSR("DSR, a lucky reset of a closing one", { C, FIN | ACK, 1, 1, CLOSING },
 	    { C, RST, 2, 0, CLOSED }, { C, ACK, 2, 1, CLOSING }),
-	DSR("DSR, one number leaps", DSR_OPEN, { C, ACK, 1, LEAP, ESTABLISHED },
+	DSR("DSR, one number leaps", { C, ACK, 1, LEAP, ESTABLISHED },
 	    { C, ACK, LEAP, LEAP, ESTABLISHED }, { C, FIN | ACK, LEAP, LEAP, CLOSING }),
 };
 
@@ -86,11 +88,10 @@ static int __init tcp_live(const struct tcp_life *life, struct shunt_server *ser
 			.ack = tcp_isn[!dir] + life->step[i].ack,
 		};
 
-		pkt.seq_end = pkt.seq + !!(flags & SYN) + !!(flags & FIN);
 		if (i) {
 			shunt_tcp_packet(conn, &pkt, dir);
 		} else {
-			shunt_tcp_first(conn, &pkt);
+			shunt_tcp_first(conn, &pkt, life->step[0].state == ESTABLISHED);
 			atomic_inc(&server->states[conn->state]);
 		}
 		if (conn->state != life->step[i].state)
@@ -106,11 +107,11 @@ static int __init tcp_live(const struct tcp_life *life, struct shunt_server *ser
 /* Which SYNs on a known tuple begin anew. */
 static int __init tcp_restart(struct shunt_server *server)
 {
-	struct shunt_packet pkt = { .tcp_flags = SYN, .seq = 1000, .seq_end = 1001 };
-	union shunt_conn_any any = { .conn = { .server = server } };
+	struct shunt_packet pkt = { .tcp_flags = SYN, .seq = 1000 };
+	union shunt_conn_any any = { .conn = { .server = server, .mode = SHUNT_MODE_NAT } };
 	struct shunt_conn *conn = &any.conn;
 
-	shunt_tcp_first(conn, &pkt);
+	shunt_tcp_first(conn, &pkt, false);
 	SHUNT_EXPECT("the same SYN is a retransmission", !shunt_tcp_restarts(conn, &pkt));
 	pkt.seq += BLIND;
 	SHUNT_EXPECT("another SYN is a new connection", shunt_tcp_restarts(conn, &pkt));
