@@ -92,19 +92,6 @@ static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_serv
 }
 
 /*
- * Whether a TCP packet of neither a connection nor a SYN that waits may make a
- * connection: in mid-stream if the service says so, and where its SYN may have
- * been forgotten.
- */
-static bool may_begin(const struct shunt_packet *pkt, const struct shunt_service *service)
-{
-	if (!(pkt->tcp_flags & SHUNT_TCP_ACK) || pkt->tcp_flags & SHUNT_TCP_RST)
-		return false;
-	return READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH ||
-	       shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY);
-}
-
-/*
  * Each packet on its own. What NAT needs of a connection lasts for one packet, and
  * is nowhere but on the stack.
  */
@@ -135,6 +122,24 @@ static struct shunt_server *choose(const struct shunt_packet *pkt, struct shunt_
 	     (begins && shunt_limit_reached(pkt->sn, service))))
 		return shunt_sched_row(pool, pkt->hash);
 	return pool->sched->pick(service, pool, &pkt->tuple);
+}
+
+/*
+ * A TCP packet in mid-stream whose connection is not known, and whose SYN may
+ * have been forgotten: it finds the server that was chosen then, and makes no
+ * connection. The next one that follows it in sequence does, as if this were the
+ * SYN. A SYN to NAT is never forgotten so.
+ */
+static enum shunt_verdict forward_forgotten(struct shunt_packet *pkt,
+					    struct shunt_service *service)
+{
+	struct shunt_server *server = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
+
+	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
+		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
+	shunt_syn_note(pkt, server);
+	shunt_drop_count(service->drops, SHUNT_COUNT_STATELESS);
+	return forward_alone(pkt, server);
 }
 
 /* What is too much for the table: without a connection, if answers need none. */
@@ -248,9 +253,13 @@ static enum shunt_verdict forward_first_tcp(struct shunt_packet *pkt,
 		shunt_syn_forget(pkt);
 		return forward_alone(pkt, waiting);
 	}
-	if (!(waiting && pkt->tcp_flags & SHUNT_TCP_ACK) && !may_begin(pkt, service))
+	if (!(pkt->tcp_flags & SHUNT_TCP_ACK) || pkt->tcp_flags & SHUNT_TCP_RST)
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
-	return forward_new(pkt, service, waiting, NULL);
+	if (waiting || READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH)
+		return forward_new(pkt, service, waiting, NULL);
+	if (shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY))
+		return forward_forgotten(pkt, service);
+	return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
 }
 
 /* A packet of no connection. */

@@ -14,8 +14,10 @@
  * What a lost slot costs: under a flood SYNs are forgotten before their clients
  * can answer. From the first slot that is lost too early on, for as long as
  * shunt_pressed() says so, servers are therefore chosen by the hash alone, so
- * that whoever looks for the SYN in vain finds its server all the same. Only what
- * was scheduled before, and is forgotten as it begins, may go to another.
+ * that whoever looks for the SYN in vain finds its server all the same. A stray
+ * segment looks like one of those clients', so it makes no connection: it is noted
+ * as a SYN is, and the segment after it makes the connection. Only what was
+ * scheduled before, and is forgotten as the flood begins, may go to another.
  *
  * Who writes what: any CPU any slot, without a lock. The two words of a slot may
  * then be of two SYNs; the first is stored exclusive-or the second, so that such

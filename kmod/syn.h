@@ -27,7 +27,7 @@ struct shunt_server *shunt_syn_find(const struct shunt_packet *pkt,
 struct shunt_server *shunt_syn_owner(const struct shunt_packet *pkt,
 				     const struct shunt_service *service);
 
-/* Notes the server chosen for a SYN. */
+/* Notes the server chosen for a SYN, or for a segment whose SYN was forgotten. */
 void shunt_syn_note(const struct shunt_packet *pkt, const struct shunt_server *server);
 
 /* The connection is in the table now, or the SYN's client has gone. */

@@ -49,6 +49,7 @@ struct fixture {
 	bool local;			/* made by this host */
 	bool removed;			/* the service's first server, before in; for good */
 	bool stateless;			/* makes no entry */
+	bool connected;			/* has made one */
 	bool pressed;			/* connections go without one, or SYNs are forgotten */
 };
 
@@ -99,7 +100,8 @@ static const struct fixture fixtures[] __initconst = {
 		 HALF(CLIENT), HALF(SERVER), 0, 11, 0x17, 0xfc, 'a', 'b', 'c') },
 
 	{ "TCP, DSR, new", .stateless = true, IN(TCP4(DSR, SYN, 100, 0)), TO_DSR },
-	{ "TCP, DSR, known", AFTER(SYN4(DSR)), IN(TCP4(DSR, ACK, 101, 501), DATA), TO_DSR },
+	{ "TCP, DSR, known", .connected = true, AFTER(SYN4(DSR)),
+	  IN(TCP4(DSR, ACK, 101, 501), DATA), TO_DSR },
 	{ "TCP6, DSR, new", .stateless = true, IN(TCP6(DSR, SYN, 100, 0)), TO_DSR },
 	{ "TCP6, DSR, known", AFTER(SYN6(DSR)), IN(TCP6(DSR, ACK, 101, 501), DATA), TO_DSR },
 	{ "UDP, DSR", IN(UDP4(DSR), DATA), TO_DSR },
@@ -298,8 +300,14 @@ static const struct fixture fixtures[] __initconst = {
 	  IN(IP4(64, 1, ROUTER4, VIP4), ICMP(ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, 1400),
 	     IP4(60, 6, VIP4, CLIENT4), TCP(DSR, CLIENT, SYN | ACK, 500, 101)), PASSED },
 
-	{ "a SYN may be forgotten, ACK", .pressed = true, IN(TCP4(DSR, ACK, 101, 501), DATA),
-	  TO_DSR },
+	{ "a SYN may be forgotten, ACK", .pressed = true, .stateless = true,
+	  IN(TCP4(DSR, ACK, 101, 501), DATA), TO_DSR },
+	{ "a SYN may be forgotten, the second ACK", .pressed = true, .connected = true,
+	  AFTER(P(TCP6(DSR, ACK, 101, 501))), IN(TCP6(DSR, ACK, 101, 501), DATA), TO_DSR },
+	{ "a SYN may be forgotten, another's ACK", .pressed = true, .stateless = true,
+	  AFTER(P(TCP4(DSR, ACK, 101, 501))), IN(TCP4(DSR, ACK, FAR, 501), DATA), TO_DSR },
+	{ "no SYN to NAT is forgotten, ACK", .pressed = true, .stateless = true,
+	  IN(TCP4(NAT, ACK, 101, 501)), REJECTED(NO_CONNECTION) },
 	{ "a SYN may be forgotten, RST", .pressed = true, .stateless = true,
 	  IN(TCP6(DSR, RST, 101, 0)), DROPPED(NO_CONNECTION) },
 	{ "an error about a flow without a connection", .pressed = true, .stateless = true,
@@ -473,6 +481,7 @@ static int __init fixture_counted(struct shunt_bench *bench, const struct fixtur
 	for (i = 1; i < SHUNT_REASONS; i++)
 		SHUNT_EXPECT(f->what, b->now[i] - b->before[i] == (i == f->reason));
 	SHUNT_EXPECT(f->what, !f->stateless || !shunt_table_conns(bench->sn.table));
+	SHUNT_EXPECT(f->what, !f->connected || shunt_table_conns(bench->sn.table) == 1);
 	return 0;
 }
 
