@@ -111,14 +111,6 @@ void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tu
 	tuple->sport = conn->server->port;
 }
 
-bool shunt_conn_back_is(const struct shunt_conn *conn, const struct shunt_tuple *tuple)
-{
-	struct shunt_tuple other;
-
-	shunt_conn_tuple_back(conn, &other);
-	return shunt_tuple_equal(&other, tuple);
-}
-
 static struct kmem_cache *conn_cache(const struct shunt_conn *conn)
 {
 	return conn_caches[shunt_conn_is_ipv6(conn)][conn->mode];

@@ -83,6 +83,7 @@ struct shunt_conn_ipv6 {
 struct shunt_conn_back {
 	unsigned long next;
 	u32 hash;
+	u64 hop[SHUNT_DIRS];	/* where packets of the direction go on; hop.c */
 };
 
 struct shunt_conn_nat4 {
@@ -168,8 +169,6 @@ void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to);
 /* The client's tuple, or that of the answers in NAT. */
 void shunt_conn_tuple(const struct shunt_conn *conn, struct shunt_tuple *tuple);
 void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tuple);
-/* Whether answers of a NAT connection have this tuple. */
-bool shunt_conn_back_is(const struct shunt_conn *conn, const struct shunt_tuple *tuple);
 
 /* Jiffies until the connection is absent to lookups; 0 if it is. */
 u32 shunt_conn_left(const struct shunt_conn *conn);

@@ -72,7 +72,7 @@ static enum shunt_verdict refused(struct shunt_packet *pkt, const struct shunt_s
 	}
 }
 
-enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, struct shunt_conn *conn,
 				     enum shunt_dir dir)
 {
 	/* No indirect call for every packet. */
@@ -105,7 +105,7 @@ static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_s
 	memset(&any, 0, sizeof(any));
 	shunt_conn_fill(&any, &pkt->tuple, server);
 	return sent(pkt, server, SHUNT_DIR_CLIENT,
-		    shunt_nat_send(pkt, &any.conn, SHUNT_DIR_CLIENT));
+		    shunt_nat_send_alone(pkt, &any.conn, SHUNT_DIR_CLIENT));
 }
 
 /*
@@ -225,7 +225,7 @@ static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_se
 	shunt_conn_fill(&any, &tuple, server);
 	return sent(pkt, server, SHUNT_DIR_SERVER,
 		    error ? shunt_nat_send_error(pkt, &any.conn, SHUNT_DIR_SERVER) :
-			    shunt_nat_send(pkt, &any.conn, SHUNT_DIR_SERVER));
+			    shunt_nat_send_alone(pkt, &any.conn, SHUNT_DIR_SERVER));
 }
 
 /* A packet, or an error, of neither a connection nor a client of a service. */

@@ -38,9 +38,12 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family);
  * bottom halves off.
  */
 
-/* A packet of the connection. */
-enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+/* A packet of the connection, which notes its way. */
+enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, struct shunt_conn *conn,
 				 enum shunt_dir dir);
+/* The same as if it were of one. */
+enum shunt_reason shunt_nat_send_alone(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				       enum shunt_dir dir);
 /* An ICMP error about one, on its way to the side dir leads to. */
 enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct shunt_conn *conn,
 				       enum shunt_dir dir);
@@ -49,7 +52,7 @@ enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct sh
  * Sends a packet that is in nobody's way but a connection's, by its mode; as
  * the mode's send.
  */
-enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
+enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, struct shunt_conn *conn,
 				     enum shunt_dir dir);
 
 /*

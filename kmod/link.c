@@ -31,6 +31,7 @@
 #include <net/netevent.h>
 #include <net/route.h>
 
+#include "hop.h"
 #include "link.h"
 #include "net.h"
 #include "service.h"
@@ -349,7 +350,10 @@ static void refresh_soon(struct shunt_net *sn)
 
 static int on_fib(struct notifier_block *nb, unsigned long event, void *ptr)
 {
-	refresh_soon(container_of(nb, struct shunt_net, fib));
+	struct shunt_net *sn = container_of(nb, struct shunt_net, fib);
+
+	shunt_hop_recheck(sn);
+	refresh_soon(sn);
 	return NOTIFY_DONE;
 }
 
@@ -382,6 +386,7 @@ static void drop_device(struct shunt_net *sn, const struct net_device *dev)
 	unsigned long id;
 
 	mutex_lock(&sn->lock);
+	shunt_hops_flush(sn, dev);
 	xa_for_each(&sn->services, id, service) {
 		list_for_each_entry(server, &service->servers, list) {
 			struct shunt_link *link;
@@ -403,6 +408,7 @@ static int on_device(struct notifier_block *nb, unsigned long event, void *ptr)
 	struct shunt_net *sn = shunt_net(dev_net(dev));
 
 	ASSERT_RTNL();
+	shunt_hop_recheck(sn);
 	switch (event) {
 	case NETDEV_GOING_DOWN:
 	case NETDEV_DOWN:

@@ -16,6 +16,7 @@
 
 #include "conn.h"
 #include "net.h"
+#include "service.h"
 #include "table.h"
 
 static __always_inline u32 shunt_tuple_hash(const struct shunt_net *sn,
@@ -59,6 +60,22 @@ static inline bool shunt_conn_is_expired(const struct shunt_conn *conn)
 	return shunt_conn_idle(conn) >= HZ && !shunt_conn_left(conn);
 }
 
+/* Whether answers of a NAT connection of this family have this tuple. */
+static __always_inline bool shunt_conn_back_is(const struct shunt_conn *conn,
+					       const struct shunt_tuple *tuple, u8 family)
+{
+	const struct shunt_server *server = conn->server;
+
+	if (server->port != tuple->sport || conn->sport != tuple->dport)
+		return false;
+	if (family == NFPROTO_IPV6)
+		return ipv6_addr_equal(&server->addr.in6, &tuple->src.in6) &&
+		       ipv6_addr_equal(&container_of(conn, struct shunt_conn_ipv6, conn)->src,
+				       &tuple->dst.in6);
+	return server->addr.ip == tuple->src.ip &&
+	       container_of(conn, struct shunt_conn_ipv4, conn)->src == tuple->dst.ip;
+}
+
 /* Whether an end with the same hash has this tuple, which is of this family and kind. */
 static __always_inline bool shunt_end_is(unsigned long end, const struct shunt_tuple *tuple,
 					 u8 family, u8 kind)
@@ -68,7 +85,7 @@ static __always_inline bool shunt_end_is(unsigned long end, const struct shunt_t
 	if (conn->kind != kind)
 		return false;
 	if (shunt_end_dir(end) == SHUNT_DIR_SERVER)
-		return shunt_conn_back_is(conn, tuple);
+		return shunt_conn_back_is(conn, tuple, family);
 	if (conn->sport != tuple->sport || conn->dport != tuple->dport)
 		return false;
 	if (family == NFPROTO_IPV6) {

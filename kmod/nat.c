@@ -2,7 +2,8 @@
 /*
  * Destination NAT: a client's packet gets the server's address and port as its
  * destination, the server's answer gets the service's back as its source. Both
- * are routed here and leave through POST_ROUTING, like forwarded packets.
+ * are routed here, once for many packets (hop.c), and leave through POST_ROUTING,
+ * like forwarded packets.
  *
  * Checksums are adjusted, not computed (RFC 1624): a packet that came broken
  * stays broken, for its receiver to see. The kernel's helpers know what a
@@ -23,6 +24,7 @@
 
 #include "conn.h"
 #include "forward.h"
+#include "hop.h"
 #include "net.h"
 #include "selftest.h"
 #include "service.h"
@@ -31,17 +33,21 @@
 struct rewrite {
 	bool source;			/* else the destination */
 	__be16 port;
-	union nf_inet_addr addr;
+	const union nf_inet_addr *addr;	/* as many bytes as the family has */
 };
 
-static struct rewrite rewrite_for(const struct shunt_conn *conn, enum shunt_dir dir)
+static __always_inline struct rewrite rewrite_for(const struct shunt_conn *conn,
+						  enum shunt_dir dir, u8 family)
 {
-	struct shunt_tuple client;
+	const void *vip;
 
 	if (dir == SHUNT_DIR_CLIENT)
-		return (struct rewrite){ false, conn->server->port, conn->server->addr };
-	shunt_conn_tuple(conn, &client);
-	return (struct rewrite){ true, client.dport, client.dst };
+		return (struct rewrite){ false, conn->server->port, &conn->server->addr };
+	if (family == NFPROTO_IPV4)
+		vip = &container_of(conn, struct shunt_conn_ipv4, conn)->dst;
+	else
+		vip = &container_of(conn, struct shunt_conn_ipv6, conn)->dst;
+	return (struct rewrite){ true, conn->dport, vip };
 }
 
 /*
@@ -105,6 +111,15 @@ static struct dst_entry *route(const struct shunt_packet *pkt, const union nf_in
 	return entry ?: route_in(pkt, 0, src, dst);
 }
 
+/* The bytes up to end, with room in front of them. */
+static __always_inline bool make_writable(struct sk_buff *skb, unsigned int end,
+					  unsigned int headroom)
+{
+	if (likely(!skb_cloned(skb) && skb_headlen(skb) >= end && skb_headroom(skb) >= headroom))
+		return true;
+	return !skb_ensure_writable(skb, end) && !skb_cow_head(skb, headroom);
+}
+
 /* Routes the packet and makes its bytes up to end writable. */
 static enum shunt_reason prepare(struct shunt_packet *pkt, const struct rewrite *to,
 				 unsigned int end, struct dst_entry **entry)
@@ -112,17 +127,27 @@ static enum shunt_reason prepare(struct shunt_packet *pkt, const struct rewrite 
 	const struct shunt_tuple *tuple = &pkt->tuple;
 	enum shunt_reason reason;
 
-	*entry = to->source ? route(pkt, &to->addr, &tuple->dst) :
-			      route(pkt, &tuple->src, &to->addr);
+	*entry = to->source ? route(pkt, to->addr, &tuple->dst) :
+			      route(pkt, &tuple->src, to->addr);
 	if (!*entry)
 		return SHUNT_DROP_NO_ROUTE;
 	reason = shunt_forward_check(pkt, dst_mtu(*entry));
-	if (!reason && (skb_ensure_writable(pkt->skb, end) ||
-			skb_cow_head(pkt->skb, LL_RESERVED_SPACE((*entry)->dev))))
+	if (!reason && !make_writable(pkt->skb, end, LL_RESERVED_SPACE((*entry)->dev)))
 		reason = SHUNT_DROP_NO_MEMORY;
 	if (reason)
 		dst_release(*entry);
 	return reason;
+}
+
+/* What the stack knew of the packet is forgotten. */
+static __always_inline void let_go(const struct shunt_packet *pkt, u8 family)
+{
+	struct sk_buff *skb = pkt->skb;
+
+	shunt_forward_hop(pkt, family);
+	skb_clear_tstamp(skb);
+	nf_reset_ct(skb);
+	skb_dst_drop(skb);
 }
 
 /* The stack takes the skb, whatever it answers. */
@@ -131,11 +156,7 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, struct dst_entry *en
 	struct sk_buff *skb = pkt->skb;
 	int err;
 
-	shunt_forward_hop(pkt, pkt->tuple.family);
-	skb_forward_csum(skb);
-	skb_clear_tstamp(skb);
-	nf_reset_ct(skb);
-	skb_dst_drop(skb);
+	let_go(pkt, pkt->tuple.family);
 	skb_dst_set(skb, entry);
 	pkt->skb = NULL;
 	if (shunt_selftest_takes(skb))
@@ -144,40 +165,74 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, struct dst_entry *en
 	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
 }
 
-/* Writes the address into an IP header; *sum covers it through the pseudo-header. */
-static void put_addr(struct sk_buff *skb, u8 family, void *header, const struct rewrite *to,
-		     __sum16 *sum)
+/* Goes on with a packet that a hook at POST_ROUTING has kept for a while. */
+static int transmit_later(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	struct neighbour *neigh = dst_neigh_lookup_skb(skb_dst(skb), skb);
+	int err;
+
+	if (!neigh) {
+		kfree_skb(skb);
+		return -ENOMEM;
+	}
+	err = neigh_output(neigh, skb, false);
+	neigh_release(neigh);
+	return err;
+}
+
+/* As transmit(), and what dst_output() would come to. The route is the hop's. */
+static __always_inline enum shunt_reason transmit_by(struct shunt_packet *pkt,
+						     const struct shunt_hop *hop, u8 family)
+{
+	struct net_device *dev = hop->neigh->dev;
+	struct net *net = pkt->sn->net;
+	struct sk_buff *skb = pkt->skb;
+	struct net_device *in;
+	int err;
+
+	let_go(pkt, family);
+	skb_dst_set_noref(skb, hop->dst);
+	pkt->skb = NULL;
+	if (shunt_selftest_takes(skb))
+		return SHUNT_FORWARDED;
+	in = skb->dev;
+	skb->dev = dev;
+	err = nf_hook(family, NF_INET_POST_ROUTING, net, skb->sk, skb, in, dev, transmit_later);
+	if (err == 1 && likely(skb_dst(skb) == hop->dst))
+		err = neigh_output(hop->neigh, skb, false);
+	else if (err == 1)
+		err = dst_output(net, skb->sk, skb);
+	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
+}
+
+/*
+ * Writes the address into an IP header; *sum, if there is one, covers it through
+ * the pseudo-header.
+ */
+static __always_inline void put_addr(struct sk_buff *skb, u8 family, void *header,
+				     const struct rewrite *to, __sum16 *sum)
 {
 	if (family == NFPROTO_IPV4) {
 		struct iphdr *ip = header;
 		__be32 *addr = to->source ? &ip->saddr : &ip->daddr;
 
 		if (sum)
-			inet_proto_csum_replace4(sum, skb, *addr, to->addr.ip, true);
-		csum_replace4(&ip->check, *addr, to->addr.ip);
-		*addr = to->addr.ip;
+			inet_proto_csum_replace4(sum, skb, *addr, to->addr->ip, true);
+		csum_replace4(&ip->check, *addr, to->addr->ip);
+		*addr = to->addr->ip;
 	} else {
 		struct ipv6hdr *ip = header;
 		struct in6_addr *addr = to->source ? &ip->saddr : &ip->daddr;
 
 		if (sum)
 			inet_proto_csum_replace16(sum, skb, addr->s6_addr32,
-						  to->addr.in6.s6_addr32, true);
-		*addr = to->addr.in6;
+						  to->addr->in6.s6_addr32, true);
+		*addr = to->addr->in6;
 	}
 }
 
-static void put_port(struct sk_buff *skb, __be16 *ports, const struct rewrite *to, __sum16 *sum)
-{
-	__be16 *port = to->source ? &ports[0] : &ports[1];
-
-	if (sum)
-		inet_proto_csum_replace2(sum, skb, *port, to->port, false);
-	*port = to->port;
-}
-
 /* The checksum of a TCP or UDP header, NULL if its sender made none. */
-static __sum16 *l4_sum(const struct sk_buff *skb, u8 protocol, void *l4)
+static __always_inline __sum16 *l4_sum(const struct sk_buff *skb, u8 protocol, void *l4)
 {
 	struct udphdr *udp = l4;
 
@@ -188,34 +243,122 @@ static __sum16 *l4_sum(const struct sk_buff *skb, u8 protocol, void *l4)
 	return &udp->check;
 }
 
-static void translate(struct shunt_packet *pkt, const struct rewrite *to)
+/* What is added to a checksum for a header with another address. */
+static __always_inline __wsum addr_delta(const void *header, const struct rewrite *to, u8 family)
+{
+	const struct ipv6hdr *ip6 = header;
+	const struct iphdr *ip = header;
+	const __be32 *from;
+	__wsum delta = 0;
+	unsigned int i;
+
+	if (family == NFPROTO_IPV4)
+		return csum_sub((__force __wsum)to->addr->ip,
+				(__force __wsum)(to->source ? ip->saddr : ip->daddr));
+	from = (to->source ? &ip6->saddr : &ip6->daddr)->s6_addr32;
+	for (i = 0; i < 4; i++) {
+		delta = csum_add(delta, (__force __wsum)to->addr->ip6[i]);
+		delta = csum_sub(delta, (__force __wsum)from[i]);
+	}
+	return delta;
+}
+
+/*
+ * Writes address and port. A checksum that a device has yet to finish covers the
+ * pseudo-header only, which the kernel's helpers know.
+ */
+static __always_inline void translate(struct shunt_packet *pkt, const struct rewrite *to,
+				      u8 family)
 {
 	u8 protocol = pkt->tuple.protocol;
 	struct sk_buff *skb = pkt->skb;
-	void *l4 = skb->data + pkt->l4;
-	__sum16 *sum = l4_sum(skb, protocol, l4);
+	void *header = skb_network_header(skb);
+	__be16 *port = (__be16 *)(skb->data + pkt->l4);
+	__sum16 *sum = l4_sum(skb, protocol, port);
+	__wsum delta;
 
-	put_addr(skb, pkt->tuple.family, skb_network_header(skb), to, sum);
-	put_port(skb, l4, to, sum);
-	/* In UDP 0 would say that there is none (RFC 768). */
-	if (protocol == IPPROTO_UDP && sum && !*sum && skb->ip_summed != CHECKSUM_PARTIAL)
-		*sum = CSUM_MANGLED_0;
+	port += !to->source;
+	skb_forward_csum(skb);
+	if (sum && likely(skb->ip_summed != CHECKSUM_PARTIAL)) {
+		delta = csum_add(addr_delta(header, to, family),
+				 csum_sub((__force __wsum)to->port, (__force __wsum)*port));
+		csum_replace_by_diff(sum, delta);
+		/* In UDP 0 would say that there is none (RFC 768). */
+		if (protocol == IPPROTO_UDP && !*sum)
+			*sum = CSUM_MANGLED_0;
+		sum = NULL;
+	}
+	put_addr(skb, family, header, to, sum);
+	*port = to->port;
 }
 
-enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, const struct shunt_conn *conn,
-				 enum shunt_dir dir)
+/* Where a packet goes on without being routed, NULL if it is to be. */
+static __always_inline const struct shunt_hop *hop_for(const struct shunt_packet *pkt,
+						       struct shunt_conn *conn,
+						       enum shunt_dir dir, u8 family)
 {
-	struct rewrite to = rewrite_for(conn, dir);
+	const struct shunt_hop *hop;
+
+	hop = shunt_hop_find(pkt, READ_ONCE(shunt_conn_back(conn)->hop[dir]), family);
+	if (unlikely(!hop || !pkt->easy || pkt->local || pkt->bytes > hop->mtu))
+		return NULL;
+	return hop;
+}
+
+/* Sends a packet that has to be routed; its connection, if it has one, notes the way. */
+static noinline enum shunt_reason send_routed(struct shunt_packet *pkt,
+					      const struct rewrite *to, unsigned int end,
+					      u64 *noted)
+{
+	u8 family = pkt->tuple.family;
+	u32 stamp = shunt_hop_stamp(pkt->sn, family);
 	enum shunt_reason reason;
 	struct dst_entry *entry;
-	unsigned int header;
 
-	header = pkt->tuple.protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
-	reason = prepare(pkt, &to, pkt->l4 + header, &entry);
+	reason = prepare(pkt, to, end, &entry);
 	if (reason)
 		return reason;
-	translate(pkt, &to);
+	if (noted)
+		WRITE_ONCE(*noted, shunt_hop_note(pkt, entry,
+						  to->source ? &pkt->tuple.dst : to->addr, stamp));
+	translate(pkt, to, family);
 	return transmit(pkt, entry);
+}
+
+static __always_inline unsigned int header_end(const struct shunt_packet *pkt)
+{
+	return pkt->l4 + (pkt->tuple.protocol == IPPROTO_TCP ? sizeof(struct tcphdr) :
+							       sizeof(struct udphdr));
+}
+
+static __always_inline enum shunt_reason send(struct shunt_packet *pkt, struct shunt_conn *conn,
+					      enum shunt_dir dir, u8 family)
+{
+	const struct shunt_hop *hop = hop_for(pkt, conn, dir, family);
+	struct rewrite to = rewrite_for(conn, dir, family);
+	unsigned int end = header_end(pkt);
+
+	if (unlikely(!hop))
+		return send_routed(pkt, &to, end, &shunt_conn_back(conn)->hop[dir]);
+	if (unlikely(!make_writable(pkt->skb, end, hop->headroom)))
+		return SHUNT_DROP_NO_MEMORY;
+	translate(pkt, &to, family);
+	return transmit_by(pkt, hop, family);
+}
+
+enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, struct shunt_conn *conn,
+				 enum shunt_dir dir)
+{
+	return pkt->tuple.family == NFPROTO_IPV4 ? send(pkt, conn, dir, NFPROTO_IPV4) :
+						   send(pkt, conn, dir, NFPROTO_IPV6);
+}
+
+enum shunt_reason shunt_nat_send_alone(struct shunt_packet *pkt, const struct shunt_conn *conn,
+				       enum shunt_dir dir)
+{
+	struct rewrite to = rewrite_for(conn, dir, pkt->tuple.family);
+
+	return send_routed(pkt, &to, header_end(pkt), NULL);
 }
 
 /* Replaces bytes that an ICMP checksum covers as plain data. */
@@ -260,7 +403,7 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 	port = (__be16 *)(data + pkt->inner_l4) + (to->source ? 1 : 0);
 
 	/* What the inner headers' checksums have to make up for. */
-	delta = csum_sub(csum_partial(&to->addr, addr_size, 0),
+	delta = csum_sub(csum_partial(to->addr, addr_size, 0),
 			 csum_partial(data + addr_at, addr_size, 0));
 	if (pkt->tuple.family == NFPROTO_IPV4) {
 		u8 *check = data + pkt->inner + offsetof(struct iphdr, check);
@@ -279,7 +422,7 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 			put_covered(icmp_sum, data + at, &sum, sizeof(sum));
 		}
 	}
-	put_covered(icmp_sum, data + addr_at, &to->addr, addr_size);
+	put_covered(icmp_sum, data + addr_at, to->addr, addr_size);
 	put_covered(icmp_sum, port, &to->port, sizeof(to->port));
 }
 
@@ -288,7 +431,7 @@ enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct sh
 				       enum shunt_dir dir)
 {
 	bool ipv4 = pkt->tuple.family == NFPROTO_IPV4;
-	struct rewrite to = rewrite_for(conn, dir);
+	struct rewrite to = rewrite_for(conn, dir, pkt->tuple.family);
 	struct sk_buff *skb = pkt->skb;
 	enum shunt_reason reason;
 	struct dst_entry *entry;

@@ -17,6 +17,7 @@
 struct shunt_buckets;
 struct shunt_drops;
 struct shunt_half_open;
+struct shunt_hops;
 struct shunt_syns;
 struct shunt_table;
 
@@ -63,6 +64,8 @@ struct shunt_net {
 	struct nf_hook_ops hooks[4];		/* while there is a service; hook.c */
 	struct shunt_syns *syns;		/* the same; syn.c */
 	struct shunt_half_open *half_open;	/* the same; limit.c */
+	struct shunt_hops *hops;		/* the same; hop.c */
+	atomic_t routes;			/* changes of them; hop.c */
 	u32 pressed_at;				/* jiffies, 0: never; limit.h */
 	u32 recycle_at;				/* a hash; limit.c */
 	u32 recycle_failed;			/* jiffies when all had been looked at */

@@ -90,7 +90,7 @@ static struct sk_buff *reset_alloc(const struct shunt_tuple *tuple, u32 seq, u32
 }
 
 /* The way a client's packet goes. */
-static void reset_server(struct shunt_net *sn, const struct shunt_conn *conn)
+static void reset_server(struct shunt_net *sn, struct shunt_conn *conn)
 {
 	struct shunt_packet pkt = { .sn = sn, .local = true };
 	struct shunt_tuple tuple;
@@ -157,7 +157,7 @@ static void reset_client(struct shunt_net *sn, const struct shunt_conn *conn)
 	dst_output(sn->net, NULL, skb);
 }
 
-void shunt_reset_both(struct shunt_net *sn, const struct shunt_conn *conn)
+void shunt_reset_both(struct shunt_net *sn, struct shunt_conn *conn)
 {
 	/* Of a server that was never heard of there is nothing to tell the client. */
 	reset_server(sn, conn);

@@ -12,6 +12,6 @@ struct shunt_net;
  * cannot reset; losing a RST for want of memory or a way costs only that the
  * side finds out for itself later.
  */
-void shunt_reset_both(struct shunt_net *sn, const struct shunt_conn *conn);
+void shunt_reset_both(struct shunt_net *sn, struct shunt_conn *conn);
 
 #endif

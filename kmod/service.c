@@ -27,6 +27,7 @@
 
 #include "conn.h"
 #include "hook.h"
+#include "hop.h"
 #include "limit.h"
 #include "link.h"
 #include "sched.h"
@@ -280,8 +281,11 @@ static void service_release(struct shunt_service *service)
 
 static void table_stop(struct shunt_net *sn)
 {
-	shunt_table_free(sn->table);
+	if (sn->table)
+		shunt_table_free(sn->table);
 	sn->table = NULL;
+	shunt_hops_free(sn->hops);
+	sn->hops = NULL;
 	shunt_half_open_free(sn->half_open);
 	shunt_syns_free(sn->syns);
 }
@@ -291,14 +295,11 @@ static int table_start(struct shunt_net *sn)
 {
 	sn->syns = shunt_syns_alloc();
 	sn->half_open = shunt_half_open_alloc();
+	sn->hops = shunt_hops_alloc();
 	sn->table = shunt_table_alloc(sn);
-	if (sn->syns && sn->half_open && sn->table)
+	if (sn->syns && sn->half_open && sn->hops && sn->table)
 		return 0;
-	if (sn->table)
-		shunt_table_free(sn->table);
-	sn->table = NULL;
-	shunt_half_open_free(sn->half_open);
-	shunt_syns_free(sn->syns);
+	table_stop(sn);
 	return -ENOMEM;
 }
 

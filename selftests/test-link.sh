@@ -141,6 +141,81 @@ is "no way" "$(requests 1 http://$VIP4:81/ --connect-timeout 0.5)" "error-28=1"
 like "which is counted" "$(drops)" "^$was no-route=[1-9]$"
 shunt service del moving
 
+note "the way of a NAT connection that goes on"
+# Who answers two datagrams of one connection: one that finds its way, and one
+# that goes by what is known of it.
+answers() {
+	echo "$(datagrams 1 $VIP4 55 -p 4055 -k 2 -w 1000)" \
+		"$(datagrams 1 $VIP6 55 -p 4055 -k 2 -w 1000)"
+}
+# by_the_same DESCRIPTION ANSWERS
+by_the_same() {
+	is "$1" "$(answers)" "$2"
+	is "$1, by the same connections" "$(shunt -j service show | \
+		jq -c 'map(select(.name | startswith("stays")) | .total_connections)')" "[1,1]"
+}
+for name in n1 n2; do
+	topo_batch $name ipv4/conf/eth0/arp_notify=1 ipv6/conf/eth0/ndisc_notify=1 <<-END
+		addr add 10.9.0.3/32 dev lo
+		addr add 2001:db8:9::3/128 dev lo nodad
+	END
+done
+topo_batch director <<-END
+	route add 10.9.0.3 via 10.1.0.21
+	route add 2001:db8:9::3 via 2001:db8:b::21
+END
+shunt service add stays4 udp $VIP4:55 mode nat
+shunt service add stays6 udp "[$VIP6]:55" mode nat
+shunt server add stays4 10.9.0.3:53
+shunt server add stays6 "[2001:db8:9::3]:53"
+by_the_same "one way" "n1=2 n1=2"
+topo_batch director <<-END
+	route replace 10.9.0.3 via 10.1.0.22
+	route replace 2001:db8:9::3 via 2001:db8:b::22
+END
+by_the_same "the other way, at once" "n2=2 n2=2"
+in_ns director ip neigh flush dev eth1
+by_the_same "its neighbour forgotten" "n2=2 n2=2"
+topo_batch n2 <<<"link set eth0 address 02:00:00:00:00:b2"
+topo_batch n2 <<<"route replace default via 10.1.0.1"
+topo_batch n2 <<<"route replace default via 2001:db8:b::1"
+known_again() {
+	[[ $(answers) == "n2=2 n2=2" ]]
+}
+check "its neighbour with another MAC" wait_until 20 known_again
+topo_batch director <<-END
+	route add 10.9.0.3 via 10.1.0.21 table 9
+	route add 2001:db8:9::3 via 2001:db8:b::21 table 9
+	rule add to 10.9.0.3 lookup 9
+END
+in_ns director ip -6 rule add to 2001:db8:9::3 lookup 9
+by_the_same "another table, at once" "n1=2 n1=2"
+in_ns director ip rule del to 10.9.0.3 lookup 9
+in_ns director ip -6 rule del to 2001:db8:9::3 lookup 9
+by_the_same "the rule goes, at once" "n2=2 n2=2"
+was=$(drop_counts | jq '."no-route"')
+topo_batch director <<-END
+	route add unreachable 192.0.2.10
+	route add unreachable 2001:db8:c::10
+END
+by_the_same "no way back" "timeout=2 timeout=2"
+is "which is counted" "$(drop_counts | jq '."no-route"')" $((was + 4))
+topo_batch director <<-END
+	route del unreachable 192.0.2.10
+	route del unreachable 2001:db8:c::10
+END
+by_the_same "a way back, at once" "n2=2 n2=2"
+topo_batch director <<<"link set eth1 down"
+topo_batch director <<<"link set eth1 up"
+topo_batch director <<-END
+	addr replace 2001:db8:b::1/64 dev eth1 nodad
+	route replace 10.9.0.3 via 10.1.0.22
+	route replace 2001:db8:9::3 via 2001:db8:b::22
+END
+check "its device down and up" wait_until 20 known_again
+shunt service del stays4
+shunt service del stays6
+
 note "a VLAN"
 topo_batch director <<-END
 	link add link eth0 name eth0.7 type vlan id 7

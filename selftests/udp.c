@@ -10,6 +10,7 @@
  *   udp serve NAME PORT...                   answer "NAME" and the payload
  *   udp ask [OPTIONS] COUNT ADDRESS PORT     print who answered, one a line
  *     -k N     N datagrams from each socket (default 1)
+ *     -p PORT  from this port, whoever had it before
  *     -s SIZE  payload bytes (default 16); the echo must be intact
  *     -w MS    how long to wait for an answer (default 2000)
  *     -z       send without a checksum (IPv4)
@@ -114,19 +115,19 @@ static int next_port(void)
 	return port;
 }
 
-/* What another program has is passed over. */
-static void take_port(int fd, int family)
+/* A port that is not 0; or the next, but for those that another program has. */
+static void take_port(int fd, int family, int port)
 {
 	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in ipv4 = { .sin_family = AF_INET };
 	int err;
 
 	do {
-		ipv4.sin_port = htons(next_port());
+		ipv4.sin_port = htons(port ?: next_port());
 		ipv6.sin6_port = ipv4.sin_port;
 		err = family == AF_INET ? bind(fd, (struct sockaddr *)&ipv4, sizeof(ipv4)) :
 					  bind(fd, (struct sockaddr *)&ipv6, sizeof(ipv6));
-	} while (err && errno == EADDRINUSE);
+	} while (err && errno == EADDRINUSE && !port);
 	if (err)
 		die("bind");
 }
@@ -165,13 +166,16 @@ static void ask_once(int fd, size_t size, int wait)
 static int ask(int argc, char **argv)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *to;
-	int option, each = 1, wait = 2000, plain = 0, on = 1;
+	int option, each = 1, port = 0, wait = 2000, plain = 0, on = 1;
 	size_t size = 16;
 
-	while ((option = getopt(argc, argv, "k:s:w:z")) != -1) {
+	while ((option = getopt(argc, argv, "k:p:s:w:z")) != -1) {
 		switch (option) {
 		case 'k':
 			each = atoi(optarg);
+			break;
+		case 'p':
+			port = atoi(optarg);
 			break;
 		case 's':
 			size = atoi(optarg);
@@ -196,7 +200,7 @@ static int ask(int argc, char **argv)
 
 		if (fd < 0)
 			die("socket");
-		take_port(fd, to->ai_family);
+		take_port(fd, to->ai_family, port);
 		if ((plain && setsockopt(fd, SOL_SOCKET, SO_NO_CHECK, &on, sizeof(on))) ||
 		    connect(fd, to->ai_addr, to->ai_addrlen))
 			die(argv[optind + 1]);

@@ -15,6 +15,7 @@
 
 #include "bench.h"
 #include "../conn.h"
+#include "../hop.h"
 #include "../limit.h"
 #include "../lookup.h"
 #include "../sched.h"
@@ -122,8 +123,9 @@ static int __init net_start(struct shunt_net *sn)
 		return -ENOMEM;
 	sn->syns = shunt_syns_alloc();
 	sn->half_open = shunt_half_open_alloc();
+	sn->hops = shunt_hops_alloc();
 	sn->table = shunt_table_alloc(sn);
-	if (!sn->syns || !sn->half_open || !sn->table)
+	if (!sn->syns || !sn->half_open || !sn->hops || !sn->table)
 		return -ENOMEM;
 	/* One that is always there, so that none is the first. */
 	sn->service_count = 1;

@@ -56,22 +56,27 @@ static void __init nat_packet(struct shunt_packet *pkt, bool ipv4, bool tcp)
 
 static int __init nat_round(struct shunt_packet *pkt, bool ipv4, bool tcp)
 {
-	struct rewrite to;
+	u8 family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	struct sk_buff *skb = pkt->skb;
+	union nf_inet_addr addr;
+	struct rewrite to = {
+		.source = get_random_u32() & 1,
+		.port = (__force __be16)get_random_u32(),
+		.addr = &addr,
+	};
 	struct udphdr *udp;
 
-	get_random_bytes(&to, sizeof(to));
-	to.source = get_random_u32() & 1;
+	get_random_bytes(&addr, sizeof(addr));
 
 	nat_packet(pkt, ipv4, tcp);
 	SHUNT_EXPECT("before", !nat_verify(pkt));
-	translate(pkt, &to);
+	translate(pkt, &to, family);
 	SHUNT_EXPECT("checksum adjusted", !nat_verify(pkt));
 	SHUNT_EXPECT("header checksum adjusted", !ipv4 || !ip_fast_csum(skb->data, 5));
 
 	nat_packet(pkt, ipv4, tcp);
 	skb->data[skb->len - 1] ^= 1;
-	translate(pkt, &to);
+	translate(pkt, &to, family);
 	SHUNT_EXPECT("broken stays broken", nat_verify(pkt));
 	if (tcp)
 		return 0;
@@ -79,15 +84,15 @@ static int __init nat_round(struct shunt_packet *pkt, bool ipv4, bool tcp)
 	nat_packet(pkt, ipv4, false);
 	udp = (struct udphdr *)(skb->data + pkt->l4);
 	udp->check = 0;
-	translate(pkt, &to);
+	translate(pkt, &to, family);
 	SHUNT_EXPECT("no checksum stays none", !udp->check);
 
 	/* A port chosen so that the sum comes to 0, which UDP writes as all ones. */
 	nat_packet(pkt, ipv4, false);
-	translate(pkt, &to);
+	translate(pkt, &to, family);
 	to.port = (__force __be16)csum16_add((__force __sum16)to.port,
 					     (__force __be16)udp->check);
-	translate(pkt, &to);
+	translate(pkt, &to, family);
 	SHUNT_EXPECT("UDP's 0 is written as all ones", udp->check == CSUM_MANGLED_0);
 	return 0;
 }
