@@ -15,6 +15,7 @@
  *   random=1          clients at random from half of 32.0.0.0/3, by number
  *   cpus=N            on so many processors at once, each its share of the flows
  *   fragment=1        each is the first fragment of a datagram; IPv4
+ *   pace=US           eight at a time, so often, by a timer in softirq
  *
  * Client number N has the Nth address after ADDR and a port of its own. The
  * work on a packet is the same whatever the words, so that it cancels out when
@@ -23,9 +24,13 @@
  * The packets go in chunks of 64, as a driver's poll would bring them, with
  * bottom halves off. No-operations mark for selftests/bench/plugin.c where
  * batches and chunks begin and end.
+ *
+ * Those that a timer paces tell how long anything else keeps packets waiting:
+ * how late the timer was at most.
  */
 #include <linux/etherdevice.h>
 #include <linux/hash.h>
+#include <linux/hrtimer.h>
 #include <linux/inet.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -43,6 +48,7 @@
 
 enum {
 	CHUNK = 64,
+	PACED = 8,
 	FRAME_MIN = 60,		/* without the checksum that ends a frame */
 	HEADERS_MAX = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct tcphdr),
 	FRAME_MAX = HEADERS_MAX + 6,
@@ -73,7 +79,7 @@ struct end {
 struct batch {
 	struct net_device *dev;
 	struct end src, dst;
-	u64 count, flows, first, step, cpus, random, fragment;
+	u64 count, flows, first, step, cpus, random, fragment, pace;
 	u64 flags;
 	bool ipv6, tcp, vary_dst;
 
@@ -97,6 +103,16 @@ struct share {
 static struct workqueue_struct *workers;
 static u64 last_packets;
 static u64 last_ns;
+static u64 last_late;
+
+/* A batch that a timer sends. */
+struct pacer {
+	struct hrtimer timer;
+	const struct batch *batch;
+	u64 sent;
+	u64 late;			/* ns, at most */
+	struct completion done;
+};
 
 /* ADDR,PORT */
 static int parse_end(char *value, struct end *end, bool ipv6)
@@ -124,6 +140,7 @@ static u64 *number_of(struct batch *batch, const char *key)
 		{ "random", &batch->random },
 		{ "cpus", &batch->cpus },
 		{ "fragment", &batch->fragment },
+		{ "pace", &batch->pace },
 		{ "flags", &batch->flags },
 	};
 	int i;
@@ -179,6 +196,7 @@ static int parse(struct net *net, struct batch *batch, char *words)
 	if (!batch->flows)
 		batch->flows = batch->count;
 	if (!batch->dev || !batch->cpus || batch->cpus > num_online_cpus() ||
+	    (batch->pace && batch->cpus > 1) ||
 	    batch->flows < batch->cpus || batch->count % (CHUNK * batch->cpus))
 		return -EINVAL;
 	return 0;
@@ -351,6 +369,50 @@ static int run(const struct batch *batch)
 	kfree(shares);
 	last_packets = batch->count;
 	last_ns = ended - began;
+	last_late = 0;
+	return 0;
+}
+
+static enum hrtimer_restart send_paced(struct hrtimer *timer)
+{
+	struct pacer *pacer = container_of(timer, struct pacer, timer);
+	const struct batch *batch = pacer->batch;
+	u64 late = ktime_get_ns() - ktime_to_ns(hrtimer_get_expires(timer));
+	int i;
+
+	pacer->late = max(pacer->late, late);
+	for (i = 0; i < PACED; i++)
+		inject(batch, batch->first + pacer->sent++ * batch->step % batch->flows);
+	if (pacer->sent >= batch->count) {
+		complete(&pacer->done);
+		return HRTIMER_NORESTART;
+	}
+	hrtimer_forward_now(timer, ns_to_ktime(batch->pace * NSEC_PER_USEC));
+	return HRTIMER_RESTART;
+}
+
+static int run_paced(const struct batch *batch)
+{
+	struct pacer *pacer = kzalloc(sizeof(*pacer), GFP_KERNEL);
+	u64 began = ktime_get_ns();
+
+	if (!pacer)
+		return -ENOMEM;
+	pacer->batch = batch;
+	init_completion(&pacer->done);
+	hrtimer_init(&pacer->timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	pacer->timer.function = send_paced;
+	mark(BATCH_BEGINS);
+	hrtimer_start(&pacer->timer, ns_to_ktime(batch->pace * NSEC_PER_USEC),
+		      HRTIMER_MODE_REL_SOFT);
+	wait_for_completion(&pacer->done);
+	mark(BATCH_ENDS);
+	/* It may still be about to return. */
+	hrtimer_cancel(&pacer->timer);
+	last_packets = batch->count;
+	last_ns = ktime_get_ns() - began;
+	last_late = pacer->late;
+	kfree(pacer);
 	return 0;
 }
 
@@ -367,7 +429,7 @@ int bench_send(struct net *net, char *words)
 	err = parse(net, batch, words);
 	if (!err) {
 		make_frame(batch);
-		err = run(batch);
+		err = batch->pace ? run_paced(batch) : run(batch);
 	}
 	dev_put(batch->dev);
 	kfree(batch);
@@ -386,12 +448,13 @@ int bench_idle(char *words)
 	mark(BATCH_ENDS);
 	last_packets = 0;
 	last_ns = ktime_get_ns() - began;
+	last_late = 0;
 	return 0;
 }
 
 void bench_show(struct seq_file *out)
 {
-	seq_printf(out, "%llu packets %llu ns\n", last_packets, last_ns);
+	seq_printf(out, "%llu packets %llu ns %llu late\n", last_packets, last_ns, last_late);
 }
 
 int bench_inject_init(void)
