@@ -111,46 +111,60 @@ static bool is_plain(const struct dst_entry *dst, const union nf_inet_addr *to, 
 	       container_of(dst, const struct rtable, dst)->rt_type == RTN_UNICAST;
 }
 
-static bool is_old(const struct shunt_hop *hop, u32 stamp)
+/* Whether nothing would be lost without it. */
+static bool is_spare(const struct shunt_net *sn, const struct shunt_hop *hop)
 {
-	return hop->stamp != stamp || READ_ONCE(hop->neigh->dead);
+	return hop->stamp != shunt_hop_stamp(sn, hop->family) || READ_ONCE(hop->neigh->dead) ||
+	       time_after(jiffies, hop->born + HOP_STAYS);
 }
 
-/* The slot for a neighbour's hop, with the hop to be used or replaced in *hop. NULL: none. */
-static struct shunt_hop __rcu **slot_for(struct shunt_hops *hops, const struct neighbour *neigh,
-					 u32 mark, u32 stamp, struct shunt_hop **hop)
+static struct shunt_hop __rcu **slot_at(struct shunt_hops *hops, const struct neighbour *neigh,
+					unsigned int way)
 {
-	unsigned int i, first = hash_ptr(neigh, HOP_BITS);
-	struct shunt_hop __rcu **slot, **free = NULL;
-	struct shunt_hop *there;
+	return &hops->slot[hash_ptr(neigh, HOP_BITS) ^ way];
+}
+
+/* The hop that leads to a neighbour already, or NULL. */
+static const struct shunt_hop *hop_to(struct shunt_hops *hops, const struct neighbour *neigh,
+				      u32 mark, u32 stamp)
+{
+	const struct shunt_hop *hop;
+	unsigned int i;
 
 	for (i = 0; i < HOP_WAYS; i++) {
-		slot = &hops->slot[first ^ i];
-		there = rcu_dereference(*slot);
-		if (there && there->neigh == neigh && there->mark == mark &&
-		    !is_old(there, stamp)) {
-			*hop = there;
-			return slot;
-		}
-		if (!free && (!there || is_old(there, stamp) ||
-			      time_after(jiffies, there->born + HOP_STAYS))) {
-			*hop = there;
-			free = slot;
-		}
+		hop = rcu_dereference(*slot_at(hops, neigh, i));
+		if (hop && hop->neigh == neigh && hop->mark == mark && hop->stamp == stamp &&
+		    !READ_ONCE(neigh->dead))
+			return hop;
 	}
-	return free;
+	return NULL;
+}
+
+/* A slot for such a hop, and what is in it, which may go; NULL if none may. */
+static struct shunt_hop __rcu **slot_for(const struct shunt_net *sn,
+					 const struct neighbour *neigh, struct shunt_hop **old)
+{
+	unsigned int i;
+
+	for (i = 0; i < HOP_WAYS; i++) {
+		*old = rcu_dereference(*slot_at(sn->hops, neigh, i));
+		if (!*old || is_spare(sn, *old))
+			return slot_at(sn->hops, neigh, i);
+	}
+	return NULL;
 }
 
 /* A hop with references of its own. */
-static struct shunt_hop *hop_alloc(struct dst_entry *dst, struct neighbour *neigh, u32 mark,
-				   u32 stamp)
+static struct shunt_hop *hop_alloc(const struct shunt_packet *pkt, struct dst_entry *dst,
+				   struct neighbour *neigh, u32 stamp)
 {
 	struct shunt_hop *hop = kmalloc(sizeof(*hop), GFP_ATOMIC);
 
 	if (!hop)
 		return NULL;
 	hop->stamp = stamp;
-	hop->mark = mark;
+	hop->mark = pkt->skb->mark;
+	hop->family = pkt->tuple.family;
 	hop->mtu = dst_mtu(dst);
 	hop->headroom = LL_RESERVED_SPACE(dst->dev);
 	hop->born = jiffies;
@@ -159,27 +173,26 @@ static struct shunt_hop *hop_alloc(struct dst_entry *dst, struct neighbour *neig
 	return hop;
 }
 
-static u64 note(struct shunt_hops *hops, struct dst_entry *dst, struct neighbour *neigh,
-		u32 mark, u32 stamp)
+/* Puts a hop in a slot that may have one. Returns its id, or 0 if it is gone again. */
+static u64 hop_add(const struct shunt_packet *pkt, struct dst_entry *dst,
+		   struct neighbour *neigh, u32 stamp)
 {
-	struct shunt_hop *hop, *there = NULL;
+	const struct net_device *dev = neigh->dev;
+	struct shunt_hops *hops = pkt->sn->hops;
 	struct shunt_hop __rcu **slot;
+	struct shunt_hop *hop, *old;
 
-	slot = slot_for(hops, neigh, mark, stamp, &there);
-	if (!slot)
-		return 0;
-	if (there && there->neigh == neigh && there->mark == mark && !is_old(there, stamp))
-		return there->id;
-	hop = hop_alloc(dst, neigh, mark, stamp);
+	slot = slot_for(pkt->sn, neigh, &old);
+	hop = slot ? hop_alloc(pkt, dst, neigh, stamp) : NULL;
 	if (!hop)
 		return 0;
 	hop->id = atomic64_inc_return(&hops->serial) * SHUNT_HOPS + (slot - hops->slot);
-	if (!hop_replace(slot, there, hop)) {
+	if (!hop_replace(slot, old, hop)) {
 		hop_free(hop);
 		return 0;
 	}
 	/* The exchange is a barrier, as is what the notifier waits for. */
-	if (netif_running(neigh->dev) && neigh->dev->reg_state == NETREG_REGISTERED)
+	if (netif_running(dev) && dev->reg_state == NETREG_REGISTERED)
 		return hop->id;
 	hop_replace(slot, hop, NULL);
 	return 0;
@@ -188,6 +201,7 @@ static u64 note(struct shunt_hops *hops, struct dst_entry *dst, struct neighbour
 u64 shunt_hop_note(const struct shunt_packet *pkt, struct dst_entry *dst,
 		   const union nf_inet_addr *to, u32 stamp)
 {
+	const struct shunt_hop *hop;
 	struct neighbour *neigh;
 	u64 id;
 
@@ -196,7 +210,8 @@ u64 shunt_hop_note(const struct shunt_packet *pkt, struct dst_entry *dst,
 	neigh = dst_neigh_lookup(dst, to);
 	if (!neigh)
 		return 0;
-	id = note(pkt->sn->hops, dst, neigh, pkt->skb->mark, stamp);
+	hop = hop_to(pkt->sn->hops, neigh, pkt->skb->mark, stamp);
+	id = hop ? hop->id : hop_add(pkt, dst, neigh, stamp);
 	neigh_release(neigh);
 	return id;
 }

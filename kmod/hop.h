@@ -22,6 +22,7 @@ struct shunt_hop {
 	u64 id;			/* its slot in the lower bits; never 0, never used again */
 	u32 stamp;		/* shunt_hop_stamp() before its route was looked up */
 	u32 mark;		/* of the packets that may take it */
+	u8 family;
 	unsigned int mtu;
 	unsigned int headroom;	/* that the device wants */
 	unsigned long born;	/* jiffies */
