@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * From a packet to its connection, inline where packets come in.
- *
- * The hash is jhash (B. Jenkins, lookup3.c) with secret numbers of each
- * namespace, since clients choose tuples; the kernel's tables of TCP sockets and
- * of netfilter's flows do the same. SipHash would withstand an attacker who
- * could see what collides. It costs 93 instructions for IPv4 in its reduced
- * form (hsiphash_3u32()) and 178 for IPv6, where this takes some 40 and 90.
  */
 #ifndef SHUNT_LOOKUP_H
 #define SHUNT_LOOKUP_H
 
-#include <linux/jhash.h>
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "hash.h"
 #include "net.h"
 #include "service.h"
 #include "table.h"
@@ -22,19 +16,10 @@
 static __always_inline u32 shunt_tuple_hash(const struct shunt_net *sn,
 					    const struct shunt_tuple *tuple, u8 family)
 {
-	const u32 *key = sn->key;
+	u32 ports = (__force u32)tuple->sport << 16 | (__force u32)tuple->dport;
 
-	BUILD_BUG_ON(offsetof(struct shunt_tuple, family) != 9 * sizeof(u32));
-
-	/* The director's own addresses are few, so the protocol may hide in one. */
-	if (family == NFPROTO_IPV4) {
-		u32 ports = (__force u32)tuple->sport << 16 | (__force u32)tuple->dport;
-
-		return jhash_3words((__force u32)tuple->src.ip ^ key[1],
-				    (__force u32)tuple->dst.ip ^ tuple->protocol ^ key[2],
-				    ports ^ key[3], key[0]);
-	}
-	return jhash2((const u32 *)tuple, 9, key[0] ^ tuple->protocol);
+	return shunt_hash(&sn->key, family, tuple->src.all, tuple->dst.all, ports,
+			  tuple->protocol);
 }
 
 static __always_inline u8 shunt_tuple_kind(const struct shunt_tuple *tuple, u8 family)

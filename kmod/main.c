@@ -21,7 +21,7 @@ static int __net_init net_init(struct net *net)
 	int err;
 
 	sn->net = net;
-	get_random_bytes(&sn->key, sizeof(sn->key));
+	shunt_hash_init(&sn->key);
 	shunt_ingress_net_init(sn);
 	sn->drops = shunt_drops_alloc();
 	if (!sn->drops)

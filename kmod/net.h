@@ -13,6 +13,7 @@
 #include <net/netns/generic.h>
 
 #include "filter.h"
+#include "hash.h"
 
 struct shunt_buckets;
 struct shunt_drops;
@@ -32,7 +33,7 @@ struct shunt_net {
 	struct shunt_filter vips;		/* virtual addresses */
 	struct shunt_filter nat_servers;	/* addresses of NAT servers */
 	struct shunt_drops __percpu *drops;
-	u32 key[4];				/* of the table's hash; lookup.h */
+	struct shunt_hash_key key;		/* of tuples */
 
 	/* Answers to senders of packets not forwarded, in this second; hook.c. */
 	unsigned long answers_at;

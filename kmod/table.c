@@ -641,3 +641,7 @@ unsigned int shunt_table_buckets(const struct shunt_table *table)
 	rcu_read_unlock();
 	return 1U << bits;
 }
+
+#ifdef SHUNT_SELFTEST
+#include "selftest/hash.c"
+#endif

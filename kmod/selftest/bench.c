@@ -194,6 +194,7 @@ struct shunt_bench * __init shunt_bench_up(void)
 	if (!bench)
 		return NULL;
 	bench->sn.net = &init_net;
+	shunt_hash_init(&bench->sn.key);
 	__skb_queue_head_init(&bench->sent);
 	bench->sn.drops = shunt_drops_alloc();
 	if (!bench->sn.drops || make_link(bench) || shunt_service_net_init(&bench->sn)) {
