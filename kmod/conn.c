@@ -99,7 +99,7 @@ void shunt_conn_tuple(const struct shunt_conn *conn, struct shunt_tuple *tuple)
 	}
 	tuple->sport = conn->sport;
 	tuple->dport = conn->dport;
-	tuple->protocol = conn->kind & SHUNT_KIND_UDP ? IPPROTO_UDP : IPPROTO_TCP;
+	tuple->protocol = shunt_conn_protocol(conn);
 }
 
 void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tuple)
@@ -171,7 +171,7 @@ static void conn_fill(struct shunt_conn *conn, const struct shunt_tuple *tuple,
 	conn->server = server;
 	conn->seen = jiffies;
 	conn->mode = mode;
-	conn->kind = shunt_tuple_kind(tuple, tuple->family);
+	conn->kind = shunt_kind(tuple->protocol, tuple->family);
 	conn->sport = tuple->sport;
 	conn->dport = tuple->dport;
 	if (shunt_conn_is_ipv6(conn)) {
@@ -179,11 +179,15 @@ static void conn_fill(struct shunt_conn *conn, const struct shunt_tuple *tuple,
 
 		ipv6->src = tuple->src.in6;
 		ipv6->dst = tuple->dst.in6;
+		if (ipv6_addr_equal(&ipv6->src, &ipv6->dst))
+			conn->marks = SHUNT_MARK_SELF;
 	} else {
 		struct shunt_conn_ipv4 *ipv4 = container_of(conn, struct shunt_conn_ipv4, conn);
 
 		ipv4->src = tuple->src.ip;
 		ipv4->dst = tuple->dst.ip;
+		if (ipv4->src == ipv4->dst)
+			conn->marks = SHUNT_MARK_SELF;
 	}
 }
 
@@ -218,20 +222,19 @@ static unsigned long conn_link(struct shunt_net *sn, struct shunt_conn *conn,
 {
 	bool nat = conn->mode == SHUNT_MODE_NAT;
 	struct shunt_table *table = sn->table;
-	u8 family = pkt->tuple.family;
 	struct shunt_tuple back_tuple;
 	u32 back = conn->hash;
 	unsigned long taken;
 
 	if (nat) {
 		shunt_conn_tuple_back(conn, &back_tuple);
-		back = shunt_tuple_hash(sn, &back_tuple, back_tuple.family);
+		back = shunt_view_hash(sn, shunt_tuple_view(&back_tuple));
 		shunt_conn_back(conn)->hash = back;
 	}
 	shunt_table_lock(table, conn->hash, back);
-	taken = shunt_table_find(sn, &pkt->tuple, family, conn->hash);
+	taken = shunt_table_find(sn, shunt_tuple_view(&pkt->tuple), conn->hash);
 	if (!taken && nat)
-		taken = shunt_table_find(sn, &back_tuple, family, back);
+		taken = shunt_table_find(sn, shunt_tuple_view(&back_tuple), back);
 	if (!taken) {
 		/* Counted before it can be found, so that the count never lags. */
 		shunt_table_count(table, 1, nat);
@@ -248,7 +251,6 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 				   bool answered, enum shunt_reason *reason)
 {
 	struct shunt_conn *conn = conn_alloc(pkt, server, answered);
-	u8 family = pkt->tuple.family;
 	struct shunt_net *sn = pkt->sn;
 	struct shunt_conn *other;
 	unsigned long taken;
@@ -267,7 +269,7 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 		}
 		conn_free(conn);
 		if (shunt_end_dir(taken) == SHUNT_DIR_CLIENT &&
-		    shunt_end_is(taken, &pkt->tuple, family, shunt_tuple_kind(&pkt->tuple, family)))
+		    shunt_end_is(taken, shunt_tuple_view(&pkt->tuple)))
 			return other;
 		*reason = SHUNT_DROP_TUPLE_IN_USE;
 		return NULL;
@@ -310,6 +312,9 @@ int __init shunt_conn_init(void)
 
 	BUILD_BUG_ON(sizeof(struct shunt_conn_ipv4) > 64);
 	BUILD_BUG_ON(sizeof(struct shunt_conn_nat6) > 128);
+	/* For shunt_ports(). */
+	BUILD_BUG_ON(offsetof(struct shunt_conn, sport) % sizeof(u32));
+	BUILD_BUG_ON(offsetof(struct shunt_tuple, sport) % sizeof(u32));
 
 	conn_caches[false][SHUNT_MODE_DSR] = cache_create("shunt_ipv4_dsr",
 							  sizeof(struct shunt_conn_ipv4));

@@ -34,6 +34,9 @@ enum {
 	SHUNT_MARK_RST = BIT(2),	/* this side has reset */
 	SHUNT_MARK_KNOWN = BIT(4),	/* seq of this side means something */
 	SHUNT_MARK_EXACT = BIT(6),	/* every packet is noted; see shunt_conn_touch() */
+	SHUNT_MARK_SELF = BIT(7),	/* of UDP, too: from an address to the same; dsr.c */
+	SHUNT_MARKS_KNOWN = SHUNT_MARK_KNOWN << SHUNT_DIR_CLIENT |
+			    SHUNT_MARK_KNOWN << SHUNT_DIR_SERVER,
 };
 
 enum {
@@ -41,9 +44,9 @@ enum {
 	SHUNT_TCP_NEAR = 1 << 20,
 };
 
+/* The protocol, and whether its packets are IPv6. */
 enum {
-	SHUNT_KIND_IPV6 = BIT(0),
-	SHUNT_KIND_UDP = BIT(1),
+	SHUNT_KIND_IPV6 = BIT(7),
 };
 
 /*
@@ -59,10 +62,15 @@ struct shunt_conn {
 	u32 hash;	/* of the client's tuple */
 	u32 seen;	/* jiffies of the last packet, up to a second old */
 	u32 seq[SHUNT_DIRS];	/* TCP: next of this side, up to SHUNT_TCP_LAG old */
-	u8 state;	/* enum shunt_conn_state, by shunt_conn_become() */
-	u8 marks;	/* SHUNT_MARK_* */
-	u8 mode;	/* enum shunt_mode, fixed */
-	u8 kind;	/* SHUNT_KIND_*, fixed */
+	union {
+		struct {
+			u8 state;	/* enum shunt_conn_state, by shunt_conn_become() */
+			u8 marks;	/* SHUNT_MARK_* */
+			u8 mode;	/* enum shunt_mode, fixed */
+			u8 kind;	/* of shunt_kind(), fixed */
+		};
+		u32 nature;	/* all four; shunt_conn_nature() */
+	};
 	__be16 sport;	/* of the client's tuple, fixed */
 	__be16 dport;
 };
@@ -118,9 +126,25 @@ static inline enum shunt_dir shunt_end_dir(unsigned long end)
 	return end & 1;
 }
 
+static __always_inline u8 shunt_kind(u8 protocol, u8 family)
+{
+	return protocol | (family == NFPROTO_IPV6 ? SHUNT_KIND_IPV6 : 0);
+}
+
+/* What is to be compared with conn->nature. */
+static __always_inline u32 shunt_conn_nature(u8 state, u8 marks, u8 mode, u8 kind)
+{
+	return (__force u32)cpu_to_le32(state | marks << 8 | mode << 16 | (u32)kind << 24);
+}
+
 static inline bool shunt_conn_is_ipv6(const struct shunt_conn *conn)
 {
 	return conn->kind & SHUNT_KIND_IPV6;
+}
+
+static inline u8 shunt_conn_protocol(const struct shunt_conn *conn)
+{
+	return conn->kind & ~SHUNT_KIND_IPV6;
 }
 
 /* Of a NAT connection. */
@@ -214,22 +238,28 @@ static inline void shunt_udp_packet(struct shunt_conn *conn, enum shunt_dir dir)
 		shunt_conn_become(conn, SHUNT_CONN_STATE_ONE_WAY, SHUNT_CONN_STATE_ANSWERED);
 }
 
+/* Whether a packet changes nothing that is known of where the two sides stand. */
+static __always_inline bool shunt_tcp_in_step(const struct shunt_conn *conn, u8 tcp_flags,
+					      u32 seq, u32 ack, enum shunt_dir dir)
+{
+	const u8 flags = SHUNT_TCP_SYN | SHUNT_TCP_FIN | SHUNT_TCP_RST | SHUNT_TCP_ACK;
+
+	return (tcp_flags & flags) == SHUNT_TCP_ACK &&
+	       (s32)(seq - READ_ONCE(conn->seq[dir])) <= SHUNT_TCP_LAG &&
+	       (s32)(ack - READ_ONCE(conn->seq[!dir])) <= SHUNT_TCP_LAG;
+}
+
 /*
  * Whether an established connection's packet is one of many that change nothing,
  * the common case of shunt_tcp_packet().
  */
-static __always_inline bool shunt_tcp_goes_on(const struct shunt_conn *conn,
-					      const struct shunt_packet *pkt, enum shunt_dir dir)
+static inline bool shunt_tcp_goes_on(const struct shunt_conn *conn,
+				     const struct shunt_packet *pkt, enum shunt_dir dir)
 {
-	const u8 known = SHUNT_MARK_KNOWN << SHUNT_DIR_CLIENT |
-			 SHUNT_MARK_KNOWN << SHUNT_DIR_SERVER;
-	const u8 flags = SHUNT_TCP_SYN | SHUNT_TCP_FIN | SHUNT_TCP_RST | SHUNT_TCP_ACK;
-
-	return (pkt->tcp_flags & flags) == SHUNT_TCP_ACK &&
-	       READ_ONCE(conn->state) == SHUNT_CONN_STATE_ESTABLISHED &&
-	       READ_ONCE(conn->marks) == known && (u32)jiffies - READ_ONCE(conn->seen) < HZ &&
-	       (s32)(pkt->seq - READ_ONCE(conn->seq[dir])) <= SHUNT_TCP_LAG &&
-	       (s32)(pkt->ack - READ_ONCE(conn->seq[!dir])) <= SHUNT_TCP_LAG;
+	return READ_ONCE(conn->state) == SHUNT_CONN_STATE_ESTABLISHED &&
+	       READ_ONCE(conn->marks) == SHUNT_MARKS_KNOWN &&
+	       (u32)jiffies - READ_ONCE(conn->seen) < HZ &&
+	       shunt_tcp_in_step(conn, pkt->tcp_flags, pkt->seq, pkt->ack, dir);
 }
 
 /* Whether a TCP packet may begin a connection. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * hook -> packet -> here: known connection? else service, scheduler, new
- * connection; then state, and out through the connection's mode.
+ * connection; then state, and out through the connection's mode. A packet that
+ * simply goes on a DSR connection never comes here: established.h.
  */
 #include <linux/rcupdate.h>
 #include <net/gso.h>
@@ -21,32 +22,7 @@
 #include "syn.h"
 #include "trace.h"
 
-/*
- * The one cheap test that packets of no service leave by: is its destination a
- * VIP, is its source a NAT server? What it carries besides TCP and UDP may be
- * an ICMP error about others.
- */
-static __always_inline bool header_concerns_us(const struct shunt_net *sn, u8 family,
-					       const void *header, unsigned int there)
-{
-	if (family == NFPROTO_IPV4) {
-		const struct iphdr *ip = header;
-
-		return unlikely(there < sizeof(*ip)) ||
-		       shunt_filter_maybe_ipv4(&sn->vips, ip->daddr) ||
-		       shunt_filter_maybe_ipv4(&sn->nat_servers, ip->saddr) ||
-		       ip->protocol == IPPROTO_ICMP;
-	} else {
-		const struct ipv6hdr *ip = header;
-
-		return unlikely(there < sizeof(*ip)) ||
-		       shunt_filter_maybe_ipv6(&sn->vips, &ip->daddr) ||
-		       shunt_filter_maybe_ipv6(&sn->nat_servers, &ip->saddr) ||
-		       (ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP);
-	}
-}
-
-/* The same when the packet is parsed. */
+/* shunt_concerns() when the packet is parsed. */
 static bool concerns_us(const struct shunt_net *sn, const struct shunt_tuple *tuple)
 {
 	return shunt_filter_maybe(&sn->vips, &tuple->dst) ||
@@ -77,7 +53,7 @@ enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, struct shunt_conn
 {
 	/* No indirect call for every packet. */
 	if (conn->mode == SHUNT_MODE_DSR)
-		return shunt_dsr_send(pkt, conn->server, pkt->tuple.family);
+		return shunt_dsr_send(pkt, conn->server);
 	return shunt_nat_send(pkt, conn, dir);
 }
 
@@ -87,7 +63,8 @@ static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_serv
 {
 	if (reason && reason != SHUNT_DELIVER)
 		return refused(pkt, server->service, reason);
-	shunt_counters_packet(server->counters, pkt, dir == SHUNT_DIR_SERVER);
+	shunt_counters_packet(server->counters, pkt->segments, pkt->bytes,
+			      dir == SHUNT_DIR_SERVER);
 	return reason == SHUNT_DELIVER ? SHUNT_PASS : SHUNT_TAKEN;
 }
 
@@ -100,8 +77,7 @@ static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_s
 	union shunt_conn_any any;
 
 	if (READ_ONCE(server->mode) == SHUNT_MODE_DSR)
-		return sent(pkt, server, SHUNT_DIR_CLIENT,
-			    shunt_dsr_send(pkt, server, pkt->tuple.family));
+		return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));
 	memset(&any, 0, sizeof(any));
 	shunt_conn_fill(&any, &pkt->tuple, server);
 	return sent(pkt, server, SHUNT_DIR_CLIENT,
@@ -290,8 +266,7 @@ static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
 		server = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return SHUNT_PASS;
-	return sent(pkt, server, SHUNT_DIR_CLIENT,
-		    shunt_dsr_send(pkt, server, pkt->tuple.family));
+	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));
 }
 
 /* What is to become of a packet whose connection is in trouble. */
@@ -363,8 +338,7 @@ static enum shunt_verdict forward_reset(struct shunt_packet *pkt, struct shunt_c
 static __always_inline bool is_to_be_decided(const struct shunt_packet *pkt,
 					     const struct shunt_server *server)
 {
-	return shunt_tcp_begins(pkt->tcp_flags) || READ_ONCE(server->removed) ||
-	       !shunt_server_usable(server);
+	return shunt_tcp_begins(pkt->tcp_flags) || READ_ONCE(server->trouble);
 }
 
 static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
@@ -375,7 +349,7 @@ static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
 	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags) &&
 	    shunt_tcp_restarts(conn, pkt))
 		return forward_anew(pkt, conn);
-	if (READ_ONCE(server->removed) || !shunt_server_usable(server)) {
+	if (READ_ONCE(server->trouble)) {
 		switch (fate_in_trouble(pkt, conn, dir)) {
 		case FATE_ANEW:
 			return forward_anew(pkt, conn);
@@ -389,41 +363,30 @@ static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
 	return sent(pkt, server, dir, shunt_forward_send(pkt, conn, dir));
 }
 
-/* A TCP or UDP packet. Inline, so that the family is a constant for most. */
-static __always_inline enum shunt_verdict forward_whole(struct shunt_packet *pkt, u8 family)
+/* A TCP or UDP packet. */
+static __always_inline enum shunt_verdict forward_whole(struct shunt_packet *pkt, unsigned long end)
 {
-	unsigned long end = shunt_conn_find(pkt, family);
 	struct shunt_conn *conn = shunt_end_conn(end);
 	enum shunt_dir dir = shunt_end_dir(end);
-	const struct shunt_server *server;
-	enum shunt_reason reason;
 
-	if (unlikely(!end))
+	if (!end)
 		return forward_first(pkt);
-	server = conn->server;
-	if (unlikely(is_to_be_decided(pkt, server)))
+	if (unlikely(is_to_be_decided(pkt, conn->server)))
 		return forward_decided(pkt, conn, dir);
 	note_packet(pkt, conn, dir);
-	if (conn->mode == SHUNT_MODE_NAT)
-		return sent(pkt, server, dir, shunt_nat_send(pkt, conn, dir));
-	reason = shunt_dsr_send(pkt, server, family);
-	if (unlikely(reason))
-		return sent(pkt, server, dir, reason);
-	shunt_counters_packet(server->counters, pkt, false);
-	return SHUNT_TAKEN;
+	return sent(pkt, conn->server, dir, shunt_forward_send(pkt, conn, dir));
 }
 
 static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 {
-	unsigned long end = shunt_conn_find(pkt, pkt->tuple.family);
+	unsigned long end = shunt_conn_find(pkt);
 	enum shunt_dir dir = shunt_end_dir(end);
 	struct shunt_conn *conn = shunt_end_conn(end);
 
 	if (!conn)
 		return forward_first_error(pkt);
 	if (conn->mode == SHUNT_MODE_DSR)
-		return sent(pkt, conn->server, dir,
-			    shunt_dsr_send(pkt, conn->server, pkt->tuple.family));
+		return sent(pkt, conn->server, dir, shunt_dsr_send(pkt, conn->server));
 	return sent(pkt, conn->server, dir, shunt_nat_send_error(pkt, conn, dir));
 }
 
@@ -434,7 +397,7 @@ static enum shunt_verdict drop_malformed(struct shunt_packet *pkt)
 	const struct shunt_conn *conn;
 
 	if (!service) {
-		conn = shunt_end_conn(shunt_conn_find(pkt, pkt->tuple.family));
+		conn = shunt_end_conn(shunt_conn_find(pkt));
 		if (!conn)
 			return SHUNT_PASS;
 		service = conn->server->service;
@@ -446,7 +409,7 @@ static enum shunt_verdict forward_parsed(struct shunt_packet *pkt, enum shunt_pa
 {
 	switch (parsed) {
 	case SHUNT_PARSED_WHOLE:
-		return forward_whole(pkt, pkt->tuple.family);
+		return forward_whole(pkt, shunt_conn_find(pkt));
 	case SHUNT_PARSED_ERROR:
 		return forward_error(pkt);
 	case SHUNT_PARSED_MALFORMED:
@@ -488,63 +451,76 @@ static noinline enum shunt_verdict forward_other(struct shunt_packet *pkt, u8 fa
 	return forward_parsed(pkt, parsed);
 }
 
-static __always_inline enum shunt_verdict forward(struct shunt_packet *pkt, u8 family)
+/* Fills in a plain packet. Returns the end that it belongs to, of a living connection, or 0. */
+static __always_inline unsigned long take_found(struct shunt_packet *pkt, u8 family,
+						struct shunt_found found)
 {
-	const struct sk_buff *skb = pkt->skb;
-	unsigned int at = skb_network_offset(skb);
-	unsigned int there = skb_headlen(skb) - at;
-
-	if (!header_concerns_us(pkt->sn, family, skb->data + at, there))
-		return SHUNT_PASS;
-	if (likely(shunt_packet_parse_plain(pkt, family, at, there)))
-		return forward_whole(pkt, family);
-	return forward_other(pkt, family);
+	shunt_packet_take_plain(pkt, family);
+	pkt->hash = found.hash;
+	return shunt_end_living(found.end);
 }
 
-enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family)
+enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family, struct shunt_found found)
 {
-	return family == NFPROTO_IPV4 ? forward(pkt, NFPROTO_IPV4) : forward(pkt, NFPROTO_IPV6);
+	if (unlikely(!found.plain))
+		return forward_other(pkt, family);
+	return forward_whole(pkt, family == NFPROTO_IPV4 ?
+			     take_found(pkt, NFPROTO_IPV4, found) :
+			     take_found(pkt, NFPROTO_IPV6, found));
 }
 
-/* Inline for the family's sake, as forward(). */
-static __always_inline enum shunt_verdict forward_fast(struct shunt_packet *pkt, u8 family)
+enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
+				      struct shunt_found found)
 {
-	const struct sk_buff *skb = pkt->skb;
-	unsigned int at = skb_network_offset(skb);
-	const struct shunt_server *server;
 	enum shunt_reason reason;
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
 	unsigned long end;
 
-	if (unlikely(!shunt_packet_parse_plain(pkt, family, at, skb_headlen(skb) - at)) &&
-	    shunt_packet_parse(pkt, family) != SHUNT_PARSED_WHOLE)
+	if (likely(found.plain))
+		end = take_found(pkt, family, found);
+	else if (shunt_packet_parse(pkt, family) == SHUNT_PARSED_WHOLE)
+		end = shunt_conn_find(pkt);
+	else
 		return SHUNT_PASS;
-	end = shunt_conn_find(pkt, family);
-	if (unlikely(!end))
+	if (!end)
 		return SHUNT_PASS;
 	conn = shunt_end_conn(end);
 	dir = shunt_end_dir(end);
-	server = conn->server;
-	if (unlikely(is_to_be_decided(pkt, server)))
+	if (unlikely(is_to_be_decided(pkt, conn->server)))
 		return SHUNT_PASS;
 	/* To note a packet again, should it be left, changes nothing. */
 	note_packet(pkt, conn, dir);
 	skb_orphan(pkt->skb);
-	if (conn->mode == SHUNT_MODE_DSR)
-		reason = shunt_dsr_send(pkt, server, family);
-	else
-		reason = shunt_nat_send(pkt, conn, dir);
-	if (unlikely(reason))
-		return pkt->skb ? SHUNT_PASS : sent(pkt, server, dir, reason);
-	shunt_counters_packet(server->counters, pkt, dir == SHUNT_DIR_SERVER);
-	return SHUNT_TAKEN;
+	reason = shunt_forward_send(pkt, conn, dir);
+	if (unlikely(reason) && pkt->skb)
+		return SHUNT_PASS;
+	return sent(pkt, conn->server, dir, reason);
 }
 
-enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family)
+bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn)
 {
-	return family == NFPROTO_IPV4 ? forward_fast(pkt, NFPROTO_IPV4) :
-					forward_fast(pkt, NFPROTO_IPV6);
+	struct shunt_packet pkt __uninitialized;
+
+	if (shunt_conn_is_expired(conn))
+		return false;
+	if (shunt_conn_protocol(conn) == IPPROTO_UDP) {
+		shunt_udp_packet(conn, SHUNT_DIR_CLIENT);
+		return true;
+	}
+	pkt.skb = skb;
+	pkt.l4 = shunt_conn_is_ipv6(conn) ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	shunt_packet_take_tcp(&pkt, (const void *)skb->data + pkt.l4);
+	shunt_tcp_packet(conn, &pkt, SHUNT_DIR_CLIENT);
+	return true;
+}
+
+void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn)
+{
+	struct shunt_packet pkt = { .sn = sn };
+
+	shunt_conn_tuple(conn, &pkt.tuple);
+	refused(&pkt, conn->server->service, SHUNT_DROP_NOT_SENT);
 }
 
 /* The largest fragment that a datagram came in, 0 for one that came whole. */

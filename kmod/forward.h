@@ -17,18 +17,35 @@ enum shunt_verdict {
 	SHUNT_REJECT,	/* counted; the caller tells the sender and frees the skb */
 };
 
+/* What is known already of a packet that is not simply to go on; established.h. */
+struct shunt_found {
+	unsigned long end;	/* it belongs to, though that may have expired; 0: to none */
+	u32 hash;
+	bool plain;		/* else nothing is known */
+};
+
 /*
- * Decides and forwards. pkt->sn, pkt->skb and pkt->local are set. Under RCU
- * with bottom halves off. May reallocate skb data.
+ * Decides and forwards. pkt->sn, pkt->skb, pkt->local and pkt->fast are set. Under
+ * RCU with bottom halves off. May reallocate skb data.
  */
-enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family);
+enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family, struct shunt_found found);
 
 /*
  * The same at the fast hook, for a packet whose IP header was checked: sends
  * what goes on a known connection and needs no decision. SHUNT_TAKEN, or
- * SHUNT_PASS with nothing said or counted. pkt->fast is set, too.
+ * SHUNT_PASS with nothing said or counted.
  */
-enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family);
+enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
+				      struct shunt_found found);
+
+/*
+ * Notes a client's plain packet that goes on its DSR connection, as any other of
+ * it. False if the connection has expired.
+ */
+bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn);
+
+/* Counts a packet of an established connection that the device did not take. */
+void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn);
 
 /*
  * How the modes send, DSR in dsr.h. Each returns SHUNT_FORWARDED, or the reason why it did not,
@@ -65,15 +82,36 @@ enum shunt_reason shunt_forward_check(struct shunt_packet *pkt, unsigned int mtu
 /* Whether a packet that passed the checks has to leave in fragments. */
 bool shunt_forward_in_fragments(const struct shunt_packet *pkt, unsigned int mtu);
 
-/* Takes the hop off. The IP header is writable. */
-static __always_inline void shunt_forward_hop(const struct shunt_packet *pkt, u8 family)
+/*
+ * Whether a packet that is not GSO, and whose data begins at its IP header, surely
+ * passes the checks and leaves in one piece.
+ */
+static __always_inline bool shunt_forward_is_easy(const struct sk_buff *skb, unsigned int mtu,
+						  u8 family)
 {
-	if (pkt->local)
-		return;
+	const struct ipv6hdr *ip6 = (const void *)skb->data;
+	const struct iphdr *ip = (const void *)skb->data;
+
+	if (unlikely(skb->len > mtu))
+		return false;
 	if (family == NFPROTO_IPV4)
-		ip_decrease_ttl(ip_hdr(pkt->skb));
+		return likely(ip->ttl > 1 && !IPCB(skb)->frag_max_size);
+	return likely(ip6->hop_limit > 1 && !IP6CB(skb)->frag_max_size);
+}
+
+/* Takes the hop off an IP header, which is writable. */
+static __always_inline void shunt_forward_hop_off(void *header, u8 family)
+{
+	if (family == NFPROTO_IPV4)
+		ip_decrease_ttl(header);
 	else
-		ipv6_hdr(pkt->skb)->hop_limit--;
+		((struct ipv6hdr *)header)->hop_limit--;
+}
+
+static inline void shunt_forward_hop(const struct shunt_packet *pkt, u8 family)
+{
+	if (!pkt->local)
+		shunt_forward_hop_off(skb_network_header(pkt->skb), family);
 }
 
 #endif

@@ -17,6 +17,7 @@
 #include <net/netfilter/ipv6/nf_reject.h>
 
 #include "answer.h"
+#include "established.h"
 #include "forward.h"
 #include "hook.h"
 #include "ingress.h"
@@ -44,17 +45,17 @@ static void reject(const struct shunt_packet *pkt, const struct nf_hook_state *s
 	}
 }
 
-/* The rest of pkt is filled in on the way. */
-static __always_inline unsigned int receive(struct shunt_net *sn, struct sk_buff *skb,
-					    const struct nf_hook_state *state, bool local)
+/* What is not simply to go on. The rest of pkt is filled in on the way. */
+static noinline unsigned int decide(struct shunt_net *sn, struct sk_buff *skb,
+				    const struct nf_hook_state *state, struct shunt_found found)
 {
 	struct shunt_packet pkt __uninitialized;
 
 	pkt.sn = sn;
 	pkt.skb = skb;
-	pkt.local = local;
+	pkt.local = state->hook == NF_INET_LOCAL_OUT;
 	pkt.fast = false;
-	switch (shunt_forward(&pkt, state->pf)) {
+	switch (shunt_forward(&pkt, state->pf, found)) {
 	case SHUNT_PASS:
 		return NF_ACCEPT;
 	case SHUNT_TAKEN:
@@ -73,7 +74,7 @@ static __always_inline unsigned int receive(struct shunt_net *sn, struct sk_buff
  * too, and says of all that came to another MAC than the port's that they are
  * for this host, the bridge's own among them.
  */
-static bool crosses_bridge(const struct sk_buff *skb)
+static __always_inline bool crosses_bridge(const struct sk_buff *skb)
 {
 #if IS_ENABLED(CONFIG_BRIDGE_NETFILTER)
 	const struct nf_bridge_info *info = nf_bridge_info_get(skb);
@@ -86,12 +87,29 @@ static bool crosses_bridge(const struct sk_buff *skb)
 }
 
 /* What the link layer sent to others, or to all, is no request to a service. */
-static unsigned int on_pre_routing(void *priv, struct sk_buff *skb,
-				   const struct nf_hook_state *state)
+static __always_inline unsigned int pre_routing(struct shunt_net *sn, struct sk_buff *skb,
+						const struct nf_hook_state *state, u8 family)
 {
-	if (skb->pkt_type != PACKET_HOST || crosses_bridge(skb))
+	struct shunt_found found;
+
+	if (unlikely(skb->pkt_type != PACKET_HOST || crosses_bridge(skb)) ||
+	    !shunt_concerns(sn, skb, family))
 		return NF_ACCEPT;
-	return receive(priv, skb, state, false);
+	if (likely(shunt_established_take(sn, skb, family, false, &found)))
+		return NF_STOLEN;
+	return decide(sn, skb, state, found);
+}
+
+static unsigned int on_pre_routing_ipv4(void *priv, struct sk_buff *skb,
+					const struct nf_hook_state *state)
+{
+	return pre_routing(priv, skb, state, NFPROTO_IPV4);
+}
+
+static unsigned int on_pre_routing_ipv6(void *priv, struct sk_buff *skb,
+					const struct nf_hook_state *state)
+{
+	return pre_routing(priv, skb, state, NFPROTO_IPV6);
 }
 
 /* Comes from processes, too, with bottom halves on. */
@@ -100,15 +118,17 @@ static unsigned int on_local_out(void *priv, struct sk_buff *skb,
 {
 	unsigned int verdict;
 
+	if (!shunt_concerns(priv, skb, state->pf))
+		return NF_ACCEPT;
 	local_bh_disable();
-	verdict = receive(priv, skb, state, true);
+	verdict = decide(priv, skb, state, (struct shunt_found){});
 	local_bh_enable();
 	return verdict;
 }
 
 static const struct nf_hook_ops hooks[] = {
 	{
-		.hook = on_pre_routing,
+		.hook = on_pre_routing_ipv4,
 		.pf = NFPROTO_IPV4,
 		.hooknum = NF_INET_PRE_ROUTING,
 		.priority = HOOK_PRIORITY,
@@ -120,7 +140,7 @@ static const struct nf_hook_ops hooks[] = {
 		.priority = HOOK_PRIORITY,
 	},
 	{
-		.hook = on_pre_routing,
+		.hook = on_pre_routing_ipv6,
 		.pf = NFPROTO_IPV6,
 		.hooknum = NF_INET_PRE_ROUTING,
 		.priority = HOOK_PRIORITY,

@@ -36,6 +36,7 @@
 #include <net/ipv6.h>
 #include <net/sock.h>
 
+#include "established.h"
 #include "forward.h"
 #include "ingress.h"
 #include "net.h"
@@ -90,12 +91,14 @@ static bool check_ipv6(struct sk_buff *skb)
 }
 
 /* A header that is in pages may only be moved in an skb of one's own. */
-static bool has_header(struct sk_buff *skb, unsigned int len)
+static __always_inline bool has_header(struct sk_buff *skb, unsigned int len)
 {
 	return likely(skb_headlen(skb) >= len) || (!skb_shared(skb) && pskb_may_pull(skb, len));
 }
 
-static unsigned int forward(struct shunt_net *sn, struct sk_buff *skb, u8 family)
+/* What does not simply go on, but may go on a known connection. */
+static noinline unsigned int forward(struct shunt_net *sn, struct sk_buff *skb, u8 family,
+				     struct shunt_found found)
 {
 	struct shunt_packet pkt __uninitialized;
 
@@ -103,11 +106,12 @@ static unsigned int forward(struct shunt_net *sn, struct sk_buff *skb, u8 family
 	pkt.skb = skb;
 	pkt.local = false;
 	pkt.fast = true;
-	return shunt_forward_fast(&pkt, family) == SHUNT_TAKEN ? NF_STOLEN : NF_ACCEPT;
+	return shunt_forward_fast(&pkt, family, found) == SHUNT_TAKEN ? NF_STOLEN : NF_ACCEPT;
 }
 
 static unsigned int on_ipv4(struct shunt_net *sn, struct sk_buff *skb)
 {
+	struct shunt_found found;
 	const struct iphdr *ip;
 
 	if (unlikely(!has_header(skb, sizeof(*ip))))
@@ -119,12 +123,15 @@ static unsigned int on_ipv4(struct shunt_net *sn, struct sk_buff *skb)
 	if (!may_take(skb) || !check_ipv4(skb))
 		return NF_ACCEPT;
 	memset(IPCB(skb), 0, sizeof(*IPCB(skb)));
-	skb_set_transport_header(skb, sizeof(*ip));
-	return forward(sn, skb, NFPROTO_IPV4);
+	skb->transport_header = skb->network_header + sizeof(*ip);
+	if (likely(shunt_established_take(sn, skb, NFPROTO_IPV4, true, &found)))
+		return NF_STOLEN;
+	return forward(sn, skb, NFPROTO_IPV4, found);
 }
 
 static unsigned int on_ipv6(struct shunt_net *sn, struct sk_buff *skb)
 {
+	struct shunt_found found;
 	const struct ipv6hdr *ip;
 
 	if (unlikely(!has_header(skb, sizeof(*ip))))
@@ -136,8 +143,10 @@ static unsigned int on_ipv6(struct shunt_net *sn, struct sk_buff *skb)
 	if (!may_take(skb) || !check_ipv6(skb))
 		return NF_ACCEPT;
 	memset(IP6CB(skb), 0, sizeof(*IP6CB(skb)));
-	skb_set_transport_header(skb, sizeof(*ip));
-	return forward(sn, skb, NFPROTO_IPV6);
+	skb->transport_header = skb->network_header + sizeof(*ip);
+	if (likely(shunt_established_take(sn, skb, NFPROTO_IPV6, true, &found)))
+		return NF_STOLEN;
+	return forward(sn, skb, NFPROTO_IPV6, found);
 }
 
 /* Under RCU, softirq; the skb's data begins at the network header. */

@@ -300,7 +300,8 @@ static __always_inline const struct shunt_hop *hop_for(const struct shunt_packet
 	const struct shunt_hop *hop;
 
 	hop = shunt_hop_find(pkt, READ_ONCE(shunt_conn_back(conn)->hop[dir]), family);
-	if (unlikely(!hop || !pkt->easy || pkt->local || pkt->bytes > hop->mtu))
+	if (unlikely(!hop || pkt->local || skb_is_gso(pkt->skb) ||
+		     !shunt_forward_is_easy(pkt->skb, hop->mtu, family)))
 		return NULL;
 	return hop;
 }

@@ -181,7 +181,6 @@ enum shunt_parsed shunt_packet_parse(struct shunt_packet *pkt, u8 family)
 	memset(tuple, 0, sizeof(*tuple));
 	tuple->family = family;
 	pkt->tcp_flags = 0;
-	pkt->easy = false;
 	pkt->segments = 1;
 	pkt->bytes = skb->len - at;
 

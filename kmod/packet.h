@@ -58,11 +58,6 @@ struct shunt_packet {
 	u32 ack;		/* means something with the flag ACK only */
 	u32 payload;		/* bytes of it */
 	u8 tcp_flags;		/* byte 13 of the TCP header; 0 for others */
-	/*
-	 * Nothing but its length is in the way of sending it on: it may take a
-	 * hop, came and goes in one piece, and from another address.
-	 */
-	bool easy;
 	bool local;		/* made by this host */
 	/* At the fast hook: the general one decides about what cannot be sent. */
 	bool fast;
@@ -90,10 +85,21 @@ static inline u32 shunt_packet_seq_end(const struct shunt_packet *pkt)
 	       !!(pkt->tcp_flags & SHUNT_TCP_FIN);
 }
 
-static inline bool shunt_tuple_equal(const struct shunt_tuple *a,
-				     const struct shunt_tuple *b)
+/* A source port with the destination port behind it, as one word. */
+static __always_inline u32 shunt_ports(const __be16 *sport)
 {
-	return !memcmp(a, b, SHUNT_TUPLE_SIZE);
+	return *(const u32 *)sport;
+}
+
+static __always_inline bool shunt_addr_equal(const u32 *a, const u32 *b, bool ipv6)
+{
+	return ipv6 ? ipv6_addr_equal((const struct in6_addr *)a, (const struct in6_addr *)b) :
+		      *a == *b;
+}
+
+static __always_inline u8 shunt_tcp_flags(const struct tcphdr *tcp)
+{
+	return ((const u8 *)tcp)[13];
 }
 
 static __always_inline void shunt_packet_take_tcp(struct shunt_packet *pkt,
@@ -101,64 +107,71 @@ static __always_inline void shunt_packet_take_tcp(struct shunt_packet *pkt,
 {
 	unsigned int end = pkt->l4 + tcp->doff * 4;
 
-	pkt->tcp_flags = ((const u8 *)tcp)[13];
+	pkt->tcp_flags = shunt_tcp_flags(tcp);
 	pkt->seq = ntohl(tcp->seq);
 	pkt->ack = ntohl(tcp->ack_seq);
 	pkt->payload = pkt->skb->len > end ? pkt->skb->len - end : 0;
 }
 
 /*
- * What nearly all packets are: headers without options or extensions, in one
- * piece. Decides nothing, so that any doubt is left to the other. The IP header is
- * at this offset, with so many bytes there from it on.
+ * Whether a packet is what nearly all are: headers without options or extensions,
+ * in one piece. Any doubt is left to shunt_packet_parse(). "checked": its IP header
+ * is known to be such a one, of TCP or UDP.
  */
-static __always_inline bool shunt_packet_parse_plain(struct shunt_packet *pkt, u8 family,
-						     unsigned int at, unsigned int there)
+static __always_inline bool shunt_packet_is_plain(const struct sk_buff *skb, u8 family,
+						  bool checked)
 {
 	const bool ipv4 = family == NFPROTO_IPV4;
 	const unsigned int size = ipv4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	const struct sk_buff *skb = pkt->skb;
-	struct shunt_tuple *tuple = &pkt->tuple;
-	const void *header = skb->data + at;
+	const unsigned int there = skb_headlen(skb);
+	const void *header = skb->data;
+	const struct tcphdr *tcp = header + size;
 	const struct ipv6hdr *ip6 = header;
 	const struct iphdr *ip = header;
-	const struct tcphdr *tcp = header + size;
-	bool easy;
+	u8 protocol;
 
-	if (there < size + sizeof(struct udphdr))
+	if (there < size + sizeof(struct udphdr) || skb_is_gso(skb))
 		return false;
-	memset(tuple, 0, sizeof(*tuple));
-	if (ipv4) {
-		if (*(const u8 *)ip != 0x45 || ip_is_fragment(ip))
-			return false;
+	protocol = ipv4 ? ip->protocol : ip6->nexthdr;
+	if (!checked && (ipv4 ? *(const u8 *)ip != 0x45 || ip_is_fragment(ip) : ip6->version != 6))
+		return false;
+	if (protocol == IPPROTO_UDP)
+		return true;
+	return (checked || protocol == IPPROTO_TCP) && there >= size + sizeof(*tcp) &&
+	       tcp->doff >= 5;
+}
+
+/* As shunt_packet_parse(), of a plain packet. */
+static __always_inline void shunt_packet_take_plain(struct shunt_packet *pkt, u8 family)
+{
+	const struct sk_buff *skb = pkt->skb;
+	struct shunt_tuple *tuple = &pkt->tuple;
+	const void *header = skb->data;
+	const struct ipv6hdr *ip6 = header;
+	const struct iphdr *ip = header;
+	const struct tcphdr *tcp;
+
+	if (family == NFPROTO_IPV4) {
+		memset(tuple, 0, sizeof(*tuple));
 		tuple->src.ip = ip->saddr;
 		tuple->dst.ip = ip->daddr;
 		tuple->protocol = ip->protocol;
-		easy = ip->ttl > 1 && ip->saddr != ip->daddr && !IPCB(skb)->frag_max_size;
+		pkt->l4 = sizeof(*ip);
 	} else {
-		if (ip6->version != 6)
-			return false;
 		tuple->src.in6 = ip6->saddr;
 		tuple->dst.in6 = ip6->daddr;
 		tuple->protocol = ip6->nexthdr;
-		easy = ip6->hop_limit > 1 && !ipv6_addr_equal(&ip6->saddr, &ip6->daddr) &&
-		       !IP6CB(skb)->frag_max_size;
+		pkt->l4 = sizeof(*ip6);
 	}
+	tcp = header + pkt->l4;
 	tuple->sport = tcp->source;
 	tuple->dport = tcp->dest;
 	tuple->family = family;
-	pkt->l4 = at + size;
 	pkt->segments = 1;
-	pkt->bytes = skb->len - at;
-	pkt->easy = easy;
-	if (tuple->protocol == IPPROTO_UDP) {
-		pkt->tcp_flags = 0;
-		return !skb_is_gso(skb);
-	}
-	if (tuple->protocol != IPPROTO_TCP || there < size + sizeof(*tcp) || tcp->doff < 5)
-		return false;
-	shunt_packet_take_tcp(pkt, tcp);
-	return !skb_is_gso(skb);
+	pkt->bytes = skb->len;
+	pkt->tcp_flags = 0;
+	if (tuple->protocol == IPPROTO_TCP)
+		shunt_packet_take_tcp(pkt, tcp);
 }
 
 #endif

@@ -36,8 +36,13 @@ struct shunt_server {
 	union nf_inet_addr addr;
 	__be16 port;
 	u8 mode;			/* enum shunt_mode, of new connections */
-	bool removed;			/* no longer configured, but has connections */
-	bool unreachable;		/* DSR: nobody answers at addr; link.c */
+	union {
+		struct {
+			bool removed;		/* no longer configured, but has connections */
+			bool unreachable;	/* DSR: nobody answers at addr; link.c */
+		};
+		u16 trouble;		/* either */
+	};
 	bool local;			/* DSR: this host itself; link.c */
 	u32 index;			/* in the service's newest pool; a hint */
 

@@ -82,19 +82,22 @@ void shunt_drops_add(const struct shunt_drops __percpu *drops, u64 *counts);
 const char *shunt_drop_name(enum shunt_reason reason);
 const char *shunt_drop_meaning(enum shunt_reason reason);
 
-/* Any context, bottom halves off. One forwarded packet, or the way back's. */
-static inline void shunt_counters_packet(struct shunt_counters __percpu *counters,
-					 const struct shunt_packet *pkt, bool back)
+/*
+ * Any context, bottom halves off. A forwarded packet, or the way back's: so many on
+ * the wire, of so many bytes in all.
+ */
+static __always_inline void shunt_counters_packet(struct shunt_counters __percpu *counters,
+						  u32 segments, u32 bytes, bool back)
 {
 	struct shunt_counters *mine = this_cpu_ptr(counters);
 
 	u64_stats_update_begin(&mine->sync);
 	if (back) {
-		u64_stats_add(&mine->return_packets, pkt->segments);
-		u64_stats_add(&mine->return_bytes, pkt->bytes);
+		u64_stats_add(&mine->return_packets, segments);
+		u64_stats_add(&mine->return_bytes, bytes);
 	} else {
-		u64_stats_add(&mine->packets, pkt->segments);
-		u64_stats_add(&mine->bytes, pkt->bytes);
+		u64_stats_add(&mine->packets, segments);
+		u64_stats_add(&mine->bytes, bytes);
 	}
 	u64_stats_update_end(&mine->sync);
 }

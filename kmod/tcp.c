@@ -95,7 +95,7 @@ void shunt_tcp_first(struct shunt_conn *conn, const struct shunt_packet *pkt, bo
 	else
 		conn->state = SHUNT_CONN_STATE_SYN;
 	conn->seq[SHUNT_DIR_CLIENT] = shunt_packet_seq_end(pkt);
-	conn->marks = SHUNT_MARK_KNOWN << SHUNT_DIR_CLIENT;
+	conn->marks |= SHUNT_MARK_KNOWN << SHUNT_DIR_CLIENT;
 	if (pkt->tcp_flags & SHUNT_TCP_FIN)
 		conn->marks |= SHUNT_MARK_FIN << SHUNT_DIR_CLIENT;
 	if (READ_ONCE(conn->server->service->on_expire) == SHUNT_ON_EXPIRE_RESET)

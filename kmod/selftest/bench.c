@@ -15,6 +15,7 @@
 
 #include "bench.h"
 #include "../conn.h"
+#include "../established.h"
 #include "../hop.h"
 #include "../limit.h"
 #include "../lookup.h"
@@ -265,6 +266,7 @@ enum shunt_verdict __init shunt_bench_forward(struct shunt_bench *bench, struct 
 {
 	struct shunt_packet pkt = { .sn = &bench->sn, .skb = skb, .local = local };
 	u8 family = skb->protocol == htons(ETH_P_IP) ? NFPROTO_IPV4 : NFPROTO_IPV6;
+	struct shunt_found found = {};
 	enum shunt_verdict verdict;
 
 	shunt_packet_parse(&pkt, family);
@@ -273,7 +275,12 @@ enum shunt_verdict __init shunt_bench_forward(struct shunt_bench *bench, struct 
 
 	rcu_read_lock();
 	local_bh_disable();
-	verdict = shunt_forward(&pkt, family);
+	if (!shunt_concerns(&bench->sn, skb, family))
+		verdict = SHUNT_PASS;
+	else if (!local && shunt_established_take(&bench->sn, skb, family, false, &found))
+		verdict = SHUNT_TAKEN;
+	else
+		verdict = shunt_forward(&pkt, family, found);
 	local_bh_enable();
 	rcu_read_unlock();
 	return verdict;
@@ -314,7 +321,7 @@ static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 	struct shunt_packet pkt = { .sn = sn, .tuple = *tuple };
 	struct shunt_conn *conn;
 
-	conn = shunt_end_conn(shunt_conn_find(&pkt, tuple->family));
+	conn = shunt_end_conn(shunt_conn_find(&pkt));
 	if (conn)
 		shunt_conn_unlink(sn, conn);
 	shunt_syn_forget(&pkt);
