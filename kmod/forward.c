@@ -16,6 +16,7 @@
 #include "icmp.h"
 #include "limit.h"
 #include "lookup.h"
+#include "match.h"
 #include "net.h"
 #include "sched.h"
 #include "service.h"
@@ -212,7 +213,7 @@ static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
 	if (pkt->tuple.protocol != IPPROTO_UDP ||
 	    !shunt_filter_maybe(&pkt->sn->nat_servers, &pkt->tuple.src))
 		return SHUNT_PASS;
-	server = shunt_server_answering(pkt->sn, &pkt->tuple);
+	server = shunt_match_server(pkt->sn, &pkt->tuple);
 	return server ? forward_back(pkt, server, error) : SHUNT_PASS;
 }
 
@@ -241,7 +242,7 @@ static enum shunt_verdict forward_first_tcp(struct shunt_packet *pkt,
 /* A packet of no connection. */
 static enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
-	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 
 	if (!service)
 		return forward_answer(pkt, false);
@@ -256,7 +257,7 @@ static enum shunt_verdict forward_first(struct shunt_packet *pkt)
  */
 static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
 {
-	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 	struct shunt_server *server;
 
 	if (!service)
@@ -320,7 +321,7 @@ static __always_inline void note_packet(struct shunt_packet *pkt, struct shunt_c
  */
 static enum shunt_verdict forward_anew(struct shunt_packet *pkt, struct shunt_conn *conn)
 {
-	struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 
 	return service ? forward_new(pkt, service, NULL, conn) : SHUNT_PASS;
 }
@@ -393,7 +394,7 @@ static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 /* Not forwarded as it is, whatever connection it may belong to. */
 static enum shunt_verdict drop_malformed(struct shunt_packet *pkt)
 {
-	const struct shunt_service *service = shunt_service_match(pkt->sn, &pkt->tuple);
+	const struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 	const struct shunt_conn *conn;
 
 	if (!service) {

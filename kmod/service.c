@@ -22,7 +22,6 @@
  * The first service of a namespace brings the connection table and the hooks,
  * the last one takes them away.
  */
-#include <linux/jhash.h>
 #include <linux/slab.h>
 
 #include "conn.h"
@@ -30,47 +29,11 @@
 #include "hop.h"
 #include "limit.h"
 #include "link.h"
+#include "match.h"
 #include "sched.h"
 #include "service.h"
 #include "syn.h"
 #include "table.h"
-
-/* Inline, and of fewer words than there are: prefixes hardly ever differ by two at once. */
-static u32 key_hash(const void *data, u32 len, u32 seed)
-{
-	const struct shunt_service_key *key = data;
-	const u32 *addr = key->addr.all;
-	u32 rest = (__force u32)key->port << 16 | key->family << 8 | key->protocol;
-
-	return jhash_3words(addr[0] ^ addr[1], addr[2] ^ addr[3], rest, seed);
-}
-
-static u32 service_hash(const void *data, u32 len, u32 seed)
-{
-	const struct shunt_service *service = data;
-
-	return key_hash(&service->key, len, seed);
-}
-
-static int service_differs(struct rhashtable_compare_arg *arg, const void *object)
-{
-	const struct shunt_service_key *key = arg->key;
-	const struct shunt_service *service = object;
-
-	return key->port != service->key.port || key->family != service->key.family ||
-	       key->protocol != service->key.protocol ||
-	       !nf_inet_addr_cmp(&key->addr, &service->key.addr);
-}
-
-/* All constant, so that a lookup is inline. */
-static const struct rhashtable_params by_tuple_params = {
-	.head_offset = offsetof(struct shunt_service, by_tuple),
-	.key_len = sizeof(struct shunt_service_key),
-	.hashfn = key_hash,
-	.obj_hashfn = service_hash,
-	.obj_cmpfn = service_differs,
-	.automatic_shrinking = true,
-};
 
 static const struct rhashtable_params by_name_params = {
 	.head_offset = offsetof(struct shunt_service, by_name),
@@ -78,46 +41,6 @@ static const struct rhashtable_params by_name_params = {
 	.key_len = sizeof_field(struct shunt_service, name),
 	.automatic_shrinking = true,
 };
-
-static const struct rhashtable_params by_answer_params = {
-	.head_offset = offsetof(struct shunt_server, by_answer),
-	.key_offset = offsetof(struct shunt_server, answer),
-	.key_len = sizeof(struct shunt_service_key),
-	.automatic_shrinking = true,
-};
-
-struct shunt_service *shunt_service_match(struct shunt_net *sn,
-					  const struct shunt_tuple *tuple)
-{
-	struct shunt_service_key key = {
-		.addr = tuple->dst,
-		.port = tuple->dport,
-		.family = tuple->family,
-		.protocol = tuple->protocol,
-	};
-
-	return rhashtable_lookup(&sn->by_tuple, &key, by_tuple_params);
-}
-
-struct shunt_server *shunt_server_answering(struct shunt_net *sn,
-					    const struct shunt_tuple *tuple)
-{
-	const struct shunt_service_key key = {
-		.addr = tuple->src,
-		.port = tuple->sport,
-		.family = tuple->family,
-		.protocol = tuple->protocol,
-	};
-	struct rhlist_head *list, *at;
-	struct shunt_server *server;
-
-	list = rhltable_lookup(&sn->by_answer, &key, by_answer_params);
-	/* Of several, all but one are removed ones, whose last answers may come. */
-	rhl_for_each_entry_rcu(server, at, list, by_answer)
-		if (!READ_ONCE(server->removed))
-			return server;
-	return list ? container_of(list, struct shunt_server, by_answer) : NULL;
-}
 
 struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *name)
 {
@@ -211,7 +134,7 @@ static void server_release(struct shunt_server *server)
 	if (server->linked)
 		shunt_link_drop(sn, server);
 	if (server->answers)
-		rhltable_remove(&sn->by_answer, &server->by_answer, by_answer_params);
+		shunt_match_del_server(sn, server);
 	shunt_counters_add(server->counters, &service->retired);
 	call_rcu(&server->rcu, server_free);
 }
@@ -254,7 +177,7 @@ static void service_unlink(struct shunt_service *service, struct list_head *leav
 	struct shunt_net *sn = service->sn;
 
 	lockdep_assert_held(&sn->lock);
-	rhashtable_remove_fast(&sn->by_tuple, &service->by_tuple, by_tuple_params);
+	shunt_match_del_service(sn, service);
 	rhashtable_remove_fast(&sn->by_name, &service->by_name, by_name_params);
 	xa_erase(&sn->services, service->id);
 	shunt_filter_del(&sn->vips, &service->in_vips);
@@ -388,13 +311,31 @@ void shunt_service_flush(struct shunt_net *sn)
 	services_release(sn, &leaving);
 }
 
+/* Under the namespace's lock, so that it stays. */
+static bool key_is_taken(struct shunt_net *sn, const struct shunt_service_key *key)
+{
+	const struct shunt_tuple tuple = {
+		.dst = key->addr,
+		.dport = key->port,
+		.family = key->family,
+		.protocol = key->protocol,
+	};
+	bool taken;
+
+	lockdep_assert_held(&sn->lock);
+	rcu_read_lock();
+	taken = shunt_match_service(sn, &tuple);
+	rcu_read_unlock();
+	return taken;
+}
+
 static int service_check(struct shunt_net *sn, const char *name,
 			 const struct shunt_service_key *key, struct shunt_refusal *no)
 {
 	if (shunt_service_by_name(sn, name))
 		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_NAME,
 				    "there is a service of this name already");
-	if (rhashtable_lookup_fast(&sn->by_tuple, key, by_tuple_params))
+	if (key_is_taken(sn, key))
 		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_ADDRESS,
 				    "another service has this protocol, address and port");
 	return 0;
@@ -503,7 +444,7 @@ static int service_link(struct shunt_service *service)
 	err = rhashtable_insert_fast(&sn->by_name, &service->by_name, by_name_params);
 	if (err)
 		goto err_id;
-	err = rhashtable_insert_fast(&sn->by_tuple, &service->by_tuple, by_tuple_params);
+	err = shunt_match_add_service(sn, service);
 	if (err)
 		goto err_name;
 
@@ -630,7 +571,7 @@ static int answer_check(const struct shunt_service *service, const union nf_inet
 	bool taken;
 
 	rcu_read_lock();
-	other = shunt_server_answering(service->sn, &answer);
+	other = shunt_match_server(service->sn, &answer);
 	taken = other && !other->removed && other->service != service;
 	rcu_read_unlock();
 	if (!taken)
@@ -662,7 +603,7 @@ static int server_prepare(struct shunt_server *server, u8 mode)
 	int err;
 
 	if (mode == SHUNT_MODE_NAT && service->packet && !server->answers) {
-		err = rhltable_insert(&sn->by_answer, &server->by_answer, by_answer_params);
+		err = shunt_match_add_server(sn, server);
 		if (err)
 			return err;
 		server->answers = true;
@@ -797,27 +738,22 @@ int shunt_service_net_init(struct shunt_net *sn)
 	sn->next_id = 1;
 	sn->limit = shunt_limit_default();
 	sn->recycle_failed = (u32)jiffies - HZ;
-	err = rhashtable_init(&sn->by_tuple, &by_tuple_params);
-	if (err)
-		return err;
 	err = rhashtable_init(&sn->by_name, &by_name_params);
 	if (err)
-		goto err_tuple;
-	err = rhltable_init(&sn->by_answer, &by_answer_params);
+		return err;
+	err = shunt_match_net_init(sn);
 	if (err)
 		goto err_name;
 	sn->retired_drops = kcalloc(SHUNT_COUNTS, sizeof(u64), GFP_KERNEL);
 	if (!sn->retired_drops)
-		goto err_answer;
+		goto err_match;
 	return 0;
 
-err_answer:
+err_match:
 	err = -ENOMEM;
-	rhltable_destroy(&sn->by_answer);
+	shunt_match_net_exit(sn);
 err_name:
 	rhashtable_destroy(&sn->by_name);
-err_tuple:
-	rhashtable_destroy(&sn->by_tuple);
 	return err;
 }
 
@@ -834,8 +770,7 @@ void shunt_service_net_exit(struct shunt_net *sn)
 	mutex_unlock(&sn->lock);
 	cancel_work_sync(&sn->reap);
 	kfree(sn->retired_drops);
-	rhltable_destroy(&sn->by_answer);
+	shunt_match_net_exit(sn);
 	rhashtable_destroy(&sn->by_name);
-	rhashtable_destroy(&sn->by_tuple);
 	xa_destroy(&sn->services);
 }

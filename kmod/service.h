@@ -188,14 +188,6 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 		     struct shunt_refusal *no);
 int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no);
 
-/* Under RCU, any context. The service that a client's tuple is for, or NULL. */
-struct shunt_service *shunt_service_match(struct shunt_net *sn,
-					  const struct shunt_tuple *tuple);
-
-/* Under RCU, any context. The NAT server of per-packet services whose answer a tuple is. */
-struct shunt_server *shunt_server_answering(struct shunt_net *sn,
-					    const struct shunt_tuple *tuple);
-
 /*
  * Any context. SYNs of the current second whose clients have not answered yet,
  * which are no connections in DSR: what a scheduler that counts connections has

@@ -19,6 +19,7 @@
 #include "../hop.h"
 #include "../limit.h"
 #include "../lookup.h"
+#include "../match.h"
 #include "../sched.h"
 #include "../selftest.h"
 #include "../service.h"
@@ -306,7 +307,7 @@ int __init shunt_bench_remove(struct shunt_bench *bench)
 	int err;
 
 	rcu_read_lock();
-	service = shunt_service_match(&bench->sn, tuple);
+	service = shunt_match_service(&bench->sn, tuple);
 	rcu_read_unlock();
 	mutex_lock(&bench->sn.lock);
 	server = list_first_entry(&service->servers, struct shunt_server, list);
@@ -317,7 +318,7 @@ int __init shunt_bench_remove(struct shunt_bench *bench)
 
 static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 {
-	struct shunt_service *service = shunt_service_match(sn, tuple);
+	struct shunt_service *service = shunt_match_service(sn, tuple);
 	struct shunt_packet pkt = { .sn = sn, .tuple = *tuple };
 	struct shunt_conn *conn;
 
