@@ -5,43 +5,56 @@
  *
  * Both are hash tables that change under the namespace's lock and are read
  * under RCU; who may still hold what has left them is told in service.c.
+ *
+ * The hash of services multiplies twice, as that of filter.h and for the same
+ * reason, but with known factors: addresses and ports of services are the
+ * operator's. Clients only choose which of them they send to. It takes 12
+ * instructions, jhash 44.
  */
-#include <linux/jhash.h>
+#include <linux/hash.h>
 
 #include "match.h"
 
-/* Inline, and of fewer words than there are: prefixes hardly ever differ by two at once. */
-static u32 key_hash(const void *data, u32 len, u32 seed)
+/* Of fewer words than there are: prefixes hardly ever differ by two at once. */
+static __always_inline u32 hash_of(const union nf_inet_addr *addr, __be16 port, u8 protocol,
+				   u32 seed)
 {
-	const struct shunt_service_key *key = data;
-	const u32 *addr = key->addr.all;
-	u32 rest = (__force u32)key->port << 16 | key->family << 8 | key->protocol;
+	u64 where = (u64)(addr->all[0] ^ addr->all[1]) << 32 | (addr->all[2] ^ addr->all[3]);
+	u64 what = (__force u32)port << 8 | protocol;
+	u64 sum = where * GOLDEN_RATIO_64 + what * (seed | 1);
 
-	return jhash_3words(addr[0] ^ addr[1], addr[2] ^ addr[3], rest, seed);
+	return (sum ^ sum >> 32) * GOLDEN_RATIO_64 >> 32;
+}
+
+/* Looked for by the tuple of a client's packet. */
+static __always_inline u32 tuple_hash(const void *data, u32 len, u32 seed)
+{
+	const struct shunt_tuple *tuple = data;
+
+	return hash_of(&tuple->dst, tuple->dport, tuple->protocol, seed);
 }
 
 static u32 service_hash(const void *data, u32 len, u32 seed)
 {
-	const struct shunt_service *service = data;
+	const struct shunt_service_key *key = &((const struct shunt_service *)data)->key;
 
-	return key_hash(&service->key, len, seed);
+	return hash_of(&key->addr, key->port, key->protocol, seed);
 }
 
-static int service_differs(struct rhashtable_compare_arg *arg, const void *object)
+static __always_inline int service_differs(struct rhashtable_compare_arg *arg, const void *object)
 {
-	const struct shunt_service_key *key = arg->key;
-	const struct shunt_service *service = object;
+	const struct shunt_service_key *key = &((const struct shunt_service *)object)->key;
+	const struct shunt_tuple *tuple = arg->key;
 
-	return key->port != service->key.port || key->family != service->key.family ||
-	       key->protocol != service->key.protocol ||
-	       !nf_inet_addr_cmp(&key->addr, &service->key.addr);
+	return tuple->dport != key->port || tuple->protocol != key->protocol ||
+	       tuple->family != key->family || !nf_inet_addr_cmp(&tuple->dst, &key->addr);
 }
 
 /* All constant, so that a lookup is inline. */
 static const struct rhashtable_params by_tuple_params = {
 	.head_offset = offsetof(struct shunt_service, by_tuple),
-	.key_len = sizeof(struct shunt_service_key),
-	.hashfn = key_hash,
+	.key_len = SHUNT_TUPLE_SIZE,
+	.hashfn = tuple_hash,
 	.obj_hashfn = service_hash,
 	.obj_cmpfn = service_differs,
 	.automatic_shrinking = true,
@@ -80,14 +93,7 @@ void shunt_match_del_server(struct shunt_net *sn, struct shunt_server *server)
 
 struct shunt_service *shunt_match_service(struct shunt_net *sn, const struct shunt_tuple *tuple)
 {
-	struct shunt_service_key key = {
-		.addr = tuple->dst,
-		.port = tuple->dport,
-		.family = tuple->family,
-		.protocol = tuple->protocol,
-	};
-
-	return rhashtable_lookup(&sn->by_tuple, &key, by_tuple_params);
+	return rhashtable_lookup(&sn->by_tuple, tuple, by_tuple_params);
 }
 
 struct shunt_server *shunt_match_server(struct shunt_net *sn, const struct shunt_tuple *tuple)
