@@ -159,7 +159,7 @@ bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
 	if (state == SHUNT_CONN_GONE)
 		return false;
 
-	shunt_table_count(table, -1, nat);
+	shunt_table_count(sn, -1, nat);
 	shunt_server_conn_gone(conn->server, state);
 	call_rcu(&conn->rcu, conn_free_rcu);
 	return true;
@@ -216,35 +216,55 @@ static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shun
 	return conn;
 }
 
-/* Links a connection unless one of its tuples is taken, and returns the end that takes it. */
+/* Counted before it can be found, so that the count never lags. Under its locks. */
+static void conn_insert(struct shunt_net *sn, struct shunt_conn *conn, bool nat)
+{
+	shunt_table_count(sn, 1, nat);
+	shunt_server_conn_made(conn->server, conn->state);
+	shunt_table_insert(sn->table, shunt_conn_end(conn, SHUNT_DIR_CLIENT));
+	if (nat)
+		shunt_table_insert(sn->table, shunt_conn_end(conn, SHUNT_DIR_SERVER));
+}
+
+/* Links a connection unless its tuple is taken, and returns the end that takes it. */
+static unsigned long conn_link_dsr(struct shunt_net *sn, struct shunt_conn *conn,
+				   const struct shunt_packet *pkt)
+{
+	unsigned long taken;
+
+	shunt_table_lock_one(sn->table, conn->hash);
+	taken = shunt_table_find(sn, shunt_tuple_view(&pkt->tuple), conn->hash);
+	if (likely(!taken))
+		conn_insert(sn, conn, false);
+	shunt_table_unlock_one(sn->table, conn->hash);
+	return taken;
+}
+
+/* The same with two tuples. */
+static noinline unsigned long conn_link_nat(struct shunt_net *sn, struct shunt_conn *conn,
+					    const struct shunt_packet *pkt)
+{
+	struct shunt_tuple back_tuple;
+	unsigned long taken;
+	u32 back;
+
+	shunt_conn_tuple_back(conn, &back_tuple);
+	back = shunt_view_hash(sn, shunt_tuple_view(&back_tuple));
+	shunt_conn_back(conn)->hash = back;
+	shunt_table_lock(sn->table, conn->hash, back);
+	taken = shunt_table_find(sn, shunt_tuple_view(&pkt->tuple), conn->hash) ?:
+		shunt_table_find(sn, shunt_tuple_view(&back_tuple), back);
+	if (likely(!taken))
+		conn_insert(sn, conn, true);
+	shunt_table_unlock(sn->table, conn->hash, back);
+	return taken;
+}
+
 static unsigned long conn_link(struct shunt_net *sn, struct shunt_conn *conn,
 			       const struct shunt_packet *pkt)
 {
-	bool nat = conn->mode == SHUNT_MODE_NAT;
-	struct shunt_table *table = sn->table;
-	struct shunt_tuple back_tuple;
-	u32 back = conn->hash;
-	unsigned long taken;
-
-	if (nat) {
-		shunt_conn_tuple_back(conn, &back_tuple);
-		back = shunt_view_hash(sn, shunt_tuple_view(&back_tuple));
-		shunt_conn_back(conn)->hash = back;
-	}
-	shunt_table_lock(table, conn->hash, back);
-	taken = shunt_table_find(sn, shunt_tuple_view(&pkt->tuple), conn->hash);
-	if (!taken && nat)
-		taken = shunt_table_find(sn, shunt_tuple_view(&back_tuple), back);
-	if (!taken) {
-		/* Counted before it can be found, so that the count never lags. */
-		shunt_table_count(table, 1, nat);
-		shunt_server_conn_made(conn->server, conn->state);
-		shunt_table_insert(table, shunt_conn_end(conn, SHUNT_DIR_CLIENT));
-		if (nat)
-			shunt_table_insert(table, shunt_conn_end(conn, SHUNT_DIR_SERVER));
-	}
-	shunt_table_unlock(table, conn->hash, back);
-	return taken;
+	return conn->mode == SHUNT_MODE_DSR ? conn_link_dsr(sn, conn, pkt) :
+					      conn_link_nat(sn, conn, pkt);
 }
 
 struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,

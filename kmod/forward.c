@@ -62,37 +62,48 @@ enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, struct shunt_conn
 static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_server *server,
 			       enum shunt_dir dir, enum shunt_reason reason)
 {
-	if (reason && reason != SHUNT_DELIVER)
+	if (unlikely(reason && reason != SHUNT_DELIVER))
 		return refused(pkt, server->service, reason);
 	shunt_counters_packet(server->counters, pkt->segments, pkt->bytes,
 			      dir == SHUNT_DIR_SERVER);
 	return reason == SHUNT_DELIVER ? SHUNT_PASS : SHUNT_TAKEN;
 }
 
-/*
- * Each packet on its own. What NAT needs of a connection lasts for one packet, and
- * is nowhere but on the stack.
- */
-static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_server *server)
+/* What NAT needs of a connection lasts for one packet, and is nowhere but on the stack. */
+static noinline enum shunt_verdict forward_alone_nat(struct shunt_packet *pkt,
+						     struct shunt_server *server)
 {
 	union shunt_conn_any any;
 
-	if (READ_ONCE(server->mode) == SHUNT_MODE_DSR)
-		return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));
 	memset(&any, 0, sizeof(any));
 	shunt_conn_fill(&any, &pkt->tuple, server);
 	return sent(pkt, server, SHUNT_DIR_CLIENT,
 		    shunt_nat_send_alone(pkt, &any.conn, SHUNT_DIR_CLIENT));
 }
 
+/* A packet on its own, or the first of a connection in DSR. */
+static noinline enum shunt_verdict forward_alone_dsr(struct shunt_packet *pkt,
+						     struct shunt_server *server)
+{
+	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));
+}
+
+/* Each packet on its own. */
+static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_server *server)
+{
+	if (likely(READ_ONCE(server->mode) == SHUNT_MODE_DSR))
+		return forward_alone_dsr(pkt, server);
+	return forward_alone_nat(pkt, server);
+}
+
 /*
  * The server of a new connection. While SYNs may be forgotten, and packets go
  * without a connection, what was chosen before is chosen again.
  */
-static struct shunt_server *choose(const struct shunt_packet *pkt, struct shunt_service *service,
-				   const struct shunt_pool *pool)
+static __always_inline struct shunt_server *choose(const struct shunt_packet *pkt,
+						   struct shunt_service *service, bool begins)
 {
-	bool begins = shunt_tcp_begins(pkt->tcp_flags);
+	const struct shunt_pool *pool = rcu_dereference(service->pool);
 
 	if (pkt->tuple.protocol == IPPROTO_TCP &&
 	    (shunt_pressed(pkt->sn, service, begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY) ||
@@ -108,39 +119,41 @@ static struct shunt_server *choose(const struct shunt_packet *pkt, struct shunt_
  * SYN. A SYN to NAT is never forgotten so.
  */
 static enum shunt_verdict forward_forgotten(struct shunt_packet *pkt,
-					    struct shunt_service *service)
+					    struct shunt_service *service, struct shunt_syn syn)
 {
 	struct shunt_server *server = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
 
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
-	shunt_syn_note(pkt, server);
+	shunt_syn_note(pkt, server, syn);
 	shunt_drop_count(service->drops, SHUNT_COUNT_STATELESS);
 	return forward_alone(pkt, server);
 }
 
 /* What is too much for the table: without a connection, if answers need none. */
 static enum shunt_verdict forward_beyond(struct shunt_packet *pkt, struct shunt_service *service,
-					 struct shunt_server *waiting)
+					 struct shunt_syn syn)
 {
 	struct shunt_server *row = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
-	struct shunt_server *server = waiting ?: row;
+	struct shunt_server *server = syn.server ?: row;
 
 	if (!server)
 		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
 	if (READ_ONCE(server->mode) == SHUNT_MODE_NAT)
 		return refused(pkt, service, SHUNT_DROP_LIMIT);
 	/* Begun before this pressure: remembered for as long as it goes on. */
-	if (waiting && waiting != row)
-		shunt_syn_note(pkt, waiting);
+	if (syn.server && syn.server != row)
+		shunt_syn_note(pkt, syn.server, syn);
 	shunt_drop_count(service->drops, SHUNT_COUNT_STATELESS);
 	return forward_alone(pkt, server);
 }
 
-/* Makes a connection to a server, which the client is known to want if it waited for it. */
+/* Makes a connection to a server, which the client waits for if its SYN was seen. */
 static enum shunt_verdict forward_made(struct shunt_packet *pkt, struct shunt_service *service,
-				       struct shunt_server *server, bool waited)
+				       struct shunt_server *server, struct shunt_syn syn)
 {
+	bool begins = shunt_tcp_begins(pkt->tcp_flags);
+	bool waited = syn.server && !begins;
 	enum shunt_reason reason;
 	struct shunt_conn *conn;
 
@@ -149,42 +162,50 @@ static enum shunt_verdict forward_made(struct shunt_packet *pkt, struct shunt_se
 		return refused(pkt, service, reason);
 	if (waited) {
 		shunt_server_await(server, -1);
-		shunt_syn_forget(pkt);
-	} else if (shunt_tcp_begins(pkt->tcp_flags)) {
+		shunt_syn_forget(pkt, syn);
+	} else if (begins) {
 		shunt_half_open_note(pkt->sn, conn);
 	}
+	if (likely(conn->mode == SHUNT_MODE_DSR))
+		return forward_alone_dsr(pkt, conn->server);
 	return sent(pkt, conn->server, SHUNT_DIR_CLIENT,
-		    shunt_forward_send(pkt, conn, SHUNT_DIR_CLIENT));
+		    shunt_nat_send(pkt, conn, SHUNT_DIR_CLIENT));
+}
+
+/* A SYN to DSR makes no connection: its client may be anybody. */
+static __always_inline enum shunt_verdict forward_syn(struct shunt_packet *pkt,
+						      struct shunt_server *server,
+						      struct shunt_syn syn)
+{
+	if (!syn.server)
+		shunt_server_await(server, 1);
+	shunt_syn_note(pkt, server, syn);
+	return forward_alone_dsr(pkt, server);
+}
+
+static enum shunt_verdict forward_connected(struct shunt_packet *pkt,
+					    struct shunt_service *service,
+					    struct shunt_server *server, struct shunt_syn syn)
+{
+	if (unlikely(!shunt_limit_admits(pkt->sn, service)))
+		return forward_beyond(pkt, service, syn);
+	return forward_made(pkt, service, server, syn);
 }
 
 /*
  * A packet to a service that goes on no connection, or is to leave the one it
- * has: chooses a server unless one waits for it. "old" leaves the table only when
- * there is one.
+ * has, with the server that was chosen for it.
  */
-static enum shunt_verdict forward_new(struct shunt_packet *pkt, struct shunt_service *service,
-				      struct shunt_server *waiting, struct shunt_conn *old)
+static __always_inline enum shunt_verdict forward_chosen(struct shunt_packet *pkt,
+							 struct shunt_service *service,
+							 struct shunt_server *server,
+							 struct shunt_syn syn)
 {
-	struct shunt_server *server = waiting;
-
-	if (!server)
-		server = choose(pkt, service, rcu_dereference(service->pool));
-	if (!server)
-		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
-	if (old)
-		shunt_conn_unlink(pkt->sn, old);
-	if (READ_ONCE(service->packet))
+	if (shunt_tcp_begins(pkt->tcp_flags) && READ_ONCE(server->mode) == SHUNT_MODE_DSR)
+		return forward_syn(pkt, server, syn);
+	if (unlikely(READ_ONCE(service->packet)))
 		return forward_alone(pkt, server);
-	if (shunt_tcp_begins(pkt->tcp_flags) && READ_ONCE(server->mode) == SHUNT_MODE_DSR) {
-		if (!waiting)
-			shunt_server_await(server, 1);
-		shunt_syn_note(pkt, server);
-		return forward_alone(pkt, server);
-	}
-	if (unlikely(!shunt_limit_admits(pkt->sn, service)))
-		return forward_beyond(pkt, service, waiting);
-	return forward_made(pkt, service, server,
-			    waiting && !shunt_tcp_begins(pkt->tcp_flags));
+	return forward_connected(pkt, service, server, syn);
 }
 
 /* What a server whose service schedules each packet on its own says, or an error it has. */
@@ -217,38 +238,71 @@ static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
 	return server ? forward_back(pkt, server, error) : SHUNT_PASS;
 }
 
-static enum shunt_verdict forward_first_tcp(struct shunt_packet *pkt,
-					    struct shunt_service *service)
+/* A SYN again has nothing to lose with another server. */
+static noinline enum shunt_verdict forward_first_syn(struct shunt_packet *pkt,
+						     struct shunt_service *service)
 {
-	struct shunt_server *waiting = shunt_syn_find(pkt, service);
+	struct shunt_syn syn = shunt_syn_find(pkt, service);
+	struct shunt_server *server;
 
-	/* A SYN again has nothing to lose with another server. */
-	if (shunt_tcp_begins(pkt->tcp_flags))
-		return forward_new(pkt, service,
-				   waiting && shunt_server_usable(waiting) ? waiting : NULL, NULL);
-	if (waiting && pkt->tcp_flags & SHUNT_TCP_RST) {
-		shunt_syn_forget(pkt);
-		return forward_alone(pkt, waiting);
+	if (syn.server && !shunt_server_usable(syn.server))
+		syn.server = NULL;
+	server = syn.server ?: choose(pkt, service, true);
+	if (unlikely(!server))
+		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
+	return forward_chosen(pkt, service, server, syn);
+}
+
+/* Any other segment. */
+static noinline enum shunt_verdict forward_first_segment(struct shunt_packet *pkt,
+							 struct shunt_service *service)
+{
+	struct shunt_syn syn = shunt_syn_find(pkt, service);
+	struct shunt_server *server = syn.server;
+
+	if (pkt->tcp_flags & SHUNT_TCP_RST && server) {
+		shunt_syn_forget(pkt, syn);
+		return forward_alone(pkt, server);
 	}
-	if (!(pkt->tcp_flags & SHUNT_TCP_ACK) || pkt->tcp_flags & SHUNT_TCP_RST)
+	if ((pkt->tcp_flags & (SHUNT_TCP_ACK | SHUNT_TCP_RST)) != SHUNT_TCP_ACK)
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
-	if (waiting || READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH)
-		return forward_new(pkt, service, waiting, NULL);
+	if (likely(server))
+		return forward_connected(pkt, service, server, syn);
+	if (READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH) {
+		server = choose(pkt, service, false);
+		return server ? forward_connected(pkt, service, server, syn) :
+				refused(pkt, service, SHUNT_DROP_NO_SERVER);
+	}
 	if (shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY))
-		return forward_forgotten(pkt, service);
+		return forward_forgotten(pkt, service, syn);
 	return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
 }
 
+static noinline enum shunt_verdict forward_first_datagram(struct shunt_packet *pkt,
+							  struct shunt_service *service)
+{
+	struct shunt_server *server = choose(pkt, service, false);
+
+	if (unlikely(!server))
+		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
+	return forward_chosen(pkt, service, server, (struct shunt_syn){});
+}
+
+static __always_inline enum shunt_verdict forward_first_of(struct shunt_packet *pkt,
+							   struct shunt_service *service)
+{
+	if (pkt->tuple.protocol != IPPROTO_TCP)
+		return forward_first_datagram(pkt, service);
+	return shunt_tcp_begins(pkt->tcp_flags) ? forward_first_syn(pkt, service) :
+						  forward_first_segment(pkt, service);
+}
+
 /* A packet of no connection. */
-static enum shunt_verdict forward_first(struct shunt_packet *pkt)
+static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
 	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 
-	if (!service)
-		return forward_answer(pkt, false);
-	if (pkt->tuple.protocol == IPPROTO_TCP)
-		return forward_first_tcp(pkt, service);
-	return forward_new(pkt, service, NULL, NULL);
+	return service ? forward_first_of(pkt, service) : forward_answer(pkt, false);
 }
 
 /*
@@ -316,14 +370,27 @@ static __always_inline void note_packet(struct shunt_packet *pkt, struct shunt_c
 }
 
 /*
- * A packet whose connection cannot take it. The service is looked up again,
- * because one found through a connection may be on its way out.
+ * A packet whose connection cannot take it, and is left only when there is a
+ * server. The service is looked up again, because one found through a connection
+ * may be on its way out.
  */
 static enum shunt_verdict forward_anew(struct shunt_packet *pkt, struct shunt_conn *conn)
 {
 	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
+	bool begins = shunt_tcp_begins(pkt->tcp_flags);
+	struct shunt_server *server;
+	struct shunt_syn syn = {};
 
-	return service ? forward_new(pkt, service, NULL, conn) : SHUNT_PASS;
+	if (!service)
+		return SHUNT_PASS;
+	server = choose(pkt, service, begins);
+	if (!server)
+		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
+	shunt_conn_unlink(pkt->sn, conn);
+	/* What was chosen for a SYN before is not asked for, but its slot is taken. */
+	if (begins)
+		syn.slot = shunt_syn_find(pkt, service).slot;
+	return forward_chosen(pkt, service, server, syn);
 }
 
 static enum shunt_verdict forward_reset(struct shunt_packet *pkt, struct shunt_conn *conn)

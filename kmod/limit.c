@@ -118,24 +118,6 @@ static bool is_spare(const struct shunt_conn *conn, const void *service)
 	}
 }
 
-/* Whether a service may have no more connections for its own sake. */
-static bool service_is_full(const struct shunt_service *service)
-{
-	u32 limit = READ_ONCE(service->limit);
-
-	return limit && (u32)atomic_read(&service->conns) >= limit;
-}
-
-static bool net_is_full(const struct shunt_net *sn)
-{
-	return shunt_table_conns(sn->table) >= READ_ONCE(sn->limit);
-}
-
-bool shunt_limit_reached(const struct shunt_net *sn, const struct shunt_service *service)
-{
-	return net_is_full(sn) || service_is_full(service);
-}
-
 /* Ends a connection to spare, of the service if not NULL, of any otherwise. */
 static bool recycle(struct shunt_net *sn, const struct shunt_service *service)
 {
@@ -159,12 +141,10 @@ static bool recycle(struct shunt_net *sn, const struct shunt_service *service)
 	return false;
 }
 
-bool shunt_limit_admits(struct shunt_net *sn, struct shunt_service *service)
+bool shunt_limit_make_room(struct shunt_net *sn, struct shunt_service *service)
 {
-	bool own = service_is_full(service);
+	bool own = shunt_limit_service_full(service);
 
-	if (!own && !net_is_full(sn))
-		return true;
 	if (recycle(sn, own ? service : NULL)) {
 		shunt_drop_count(service->drops, SHUNT_COUNT_RECYCLED);
 		return true;

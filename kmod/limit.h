@@ -8,6 +8,7 @@
 #include "conn.h"
 #include "net.h"
 #include "service.h"
+#include "table.h"
 
 struct shunt_half_open;
 
@@ -31,14 +32,36 @@ void shunt_half_open_free(struct shunt_half_open *half_open);
  */
 void shunt_half_open_note(struct shunt_net *sn, const struct shunt_conn *conn);
 
+/* Under RCU. Whether a service may have no more connections for its own sake. */
+static inline bool shunt_limit_service_full(const struct shunt_service *service)
+{
+	u32 limit = READ_ONCE(service->limit);
+
+	return unlikely(limit && (u32)atomic_read(&service->conns) >= limit);
+}
+
 /* Under RCU. Whether a service, or the namespace, has all the connections it may have. */
-bool shunt_limit_reached(const struct shunt_net *sn, const struct shunt_service *service);
+static inline bool shunt_limit_reached(const struct shunt_net *sn,
+				       const struct shunt_service *service)
+{
+	return unlikely(shunt_table_conns(sn) >= READ_ONCE(sn->limit)) ||
+	       shunt_limit_service_full(service);
+}
+
+/*
+ * Under RCU, bottom halves off. The limit is reached: whether a connection of the
+ * service, or any, went that will be missed least.
+ */
+bool shunt_limit_make_room(struct shunt_net *sn, struct shunt_service *service);
 
 /*
  * Under RCU, bottom halves off. Whether there may be another connection of a
- * service: there are fewer than allowed, or one went that will be missed least.
+ * service: there are fewer than allowed, or one made room.
  */
-bool shunt_limit_admits(struct shunt_net *sn, struct shunt_service *service);
+static inline bool shunt_limit_admits(struct shunt_net *sn, struct shunt_service *service)
+{
+	return likely(!shunt_limit_reached(sn, service)) || shunt_limit_make_room(sn, service);
+}
 
 /*
  * Any context. Of a namespace: SYNs are forgotten before their clients can

@@ -74,6 +74,10 @@ struct shunt_net {
 	struct shunt_table *table;		/* with the hooks, too; table.c */
 	struct list_head leaving;		/* removed servers; lock */
 	struct work_struct reap;		/* service.c */
+
+	/* What new connections write, away from what every packet reads. */
+	atomic_long_t conns ____cacheline_aligned;	/* in the table */
+	atomic_long_t backs;				/* of those, with a second end */
 };
 
 extern unsigned int shunt_net_id;

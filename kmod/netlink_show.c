@@ -363,7 +363,7 @@ int shunt_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info)
 	      nla_put_u32(reply, SHUNT_A_STATUS_SERVICES, sn->service_count) ?:
 	      nla_put_u32(reply, SHUNT_A_STATUS_SERVERS, sn->server_count) ?:
 	      nla_put_u64_64bit(reply, SHUNT_A_STATUS_CONNECTIONS,
-				sn->table ? shunt_table_conns(sn->table) : 0,
+				shunt_table_conns(sn),
 				SHUNT_A_STATUS_PAD) ?:
 	      nla_put_u32(reply, SHUNT_A_STATUS_BUCKETS,
 			  sn->table ? shunt_table_buckets(sn->table) : 0) ?:
@@ -399,7 +399,7 @@ static int put_limit(struct sk_buff *skb, struct shunt_net *sn)
 	net_counts(sn, counts);
 	return nla_put_u32(skb, SHUNT_A_LIMIT_LIMIT, sn->limit) ?:
 	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_CONNECTIONS,
-				 sn->table ? shunt_table_conns(sn->table) : 0,
+				 shunt_table_conns(sn),
 				 SHUNT_A_LIMIT_PAD) ?:
 	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_STATELESS,
 				 counts[SHUNT_COUNT_STATELESS], SHUNT_A_LIMIT_PAD) ?:

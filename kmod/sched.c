@@ -49,10 +49,12 @@ struct shunt_server *shunt_sched_row(const struct shunt_pool *pool, u32 hash)
 		return NULL;
 	at = slot_at(pool, reciprocal_scale(hash, pool->slot[pool->count - 1].end));
 	for (i = 0; i < pool->count; i++) {
-		struct shunt_server *server = pool->slot[(at + i) % pool->count].server;
+		struct shunt_server *server = pool->slot[at].server;
 
-		if (shunt_server_usable(server))
+		if (likely(shunt_server_usable(server)))
 			return server;
+		if (++at == pool->count)
+			at = 0;
 	}
 	return NULL;
 }

@@ -39,13 +39,15 @@ enum {
 	SYN_YOUNG = 5,			/* seconds; who loses such a slot may still answer */
 };
 
+struct syn_slot {
+	u64 check;		/* hash and sequence number, xor data */
+	u64 data;		/* union syn_data, or 0 */
+};
+
 struct shunt_syns {
 	unsigned int shift;
 	struct syn_set {
-		struct syn_slot {
-			u64 check;	/* hash and sequence number, xor data */
-			u64 data;	/* struct syn_data, or 0 */
-		} slot[SYN_WAYS];
+		struct syn_slot slot[SYN_WAYS];
 	} ____cacheline_aligned set[];
 };
 
@@ -89,7 +91,7 @@ static struct syn_set *set_of(const struct shunt_packet *pkt)
 	return &syns->set[pkt->hash >> syns->shift];
 }
 
-/* Reads a slot. False if it is not that of a SYN with the packet's tuple. */
+/* Reads a slot. False if it is not that of a SYN with this hash. */
 static bool read_slot(const struct syn_slot *slot, u32 hash, u32 *seq, union syn_data *data)
 {
 	u64 check = READ_ONCE(slot->check);
@@ -97,7 +99,7 @@ static bool read_slot(const struct syn_slot *slot, u32 hash, u32 *seq, union syn
 	data->word = READ_ONCE(slot->data);
 	check ^= data->word;
 	*seq = check;
-	return data->server && check >> 32 == hash;
+	return check >> 32 == hash && data->server;
 }
 
 static void write_slot(struct syn_slot *slot, u64 check, u64 data)
@@ -119,93 +121,108 @@ static struct shunt_server *server_of(const struct shunt_pool *pool, const union
 	return NULL;
 }
 
-/* Of the SYN, if any, that waits in this slot for a packet's tuple. */
-static struct shunt_server *waiting_in(const struct syn_slot *slot, const struct shunt_packet *pkt,
-				       const struct shunt_service *service, u32 *seq)
+static bool has_expired(const union syn_data *data, const struct shunt_service *service)
 {
 	u32 timeout = min_t(u32, READ_ONCE(service->timeouts[SHUNT_CONN_STATE_SYN]), U16_MAX / 2);
-	union syn_data data;
 
-	if (!read_slot(slot, pkt->hash, seq, &data) ||
-	    (u16)(this_second() - data.second) > timeout)
-		return NULL;
-	return server_of(rcu_dereference(service->pool), &data);
+	return (u16)(this_second() - data->second) > timeout;
 }
 
-struct shunt_server *shunt_syn_find(const struct shunt_packet *pkt,
-				    const struct shunt_service *service)
+/* The slot of a SYN with the packet's tuple, with what is in it, or NULL. */
+static __always_inline struct syn_slot *slot_of(const struct shunt_packet *pkt, u32 *seq,
+						union syn_data *data)
 {
-	bool again = shunt_tcp_begins(pkt->tcp_flags);
-	const struct syn_set *set = set_of(pkt);
-	struct shunt_server *server;
-	unsigned int i;
+	struct syn_set *set = set_of(pkt);
+	struct syn_slot *slot;
+
+	for (slot = set->slot; slot < set->slot + SYN_WAYS; slot++)
+		if (unlikely((READ_ONCE(slot->check) ^ READ_ONCE(slot->data)) >> 32 == pkt->hash) &&
+		    read_slot(slot, pkt->hash, seq, data))
+			return slot;
+	return NULL;
+}
+
+struct shunt_syn shunt_syn_find(const struct shunt_packet *pkt,
+				const struct shunt_service *service)
+{
+	struct shunt_syn syn = {};
+	union syn_data data;
 	u32 seq;
 
-	for (i = 0; i < SYN_WAYS; i++) {
-		server = waiting_in(&set->slot[i], pkt, service, &seq);
-		if (server && (again ? pkt->seq == seq : shunt_tcp_near(pkt->seq, seq)))
-			return server;
-	}
-	return NULL;
+	syn.slot = slot_of(pkt, &seq, &data);
+	if (!syn.slot || has_expired(&data, service))
+		return syn;
+	if (shunt_tcp_begins(pkt->tcp_flags) ? pkt->seq == seq : shunt_tcp_near(pkt->seq, seq))
+		syn.server = server_of(rcu_dereference(service->pool), &data);
+	return syn;
 }
 
 struct shunt_server *shunt_syn_owner(const struct shunt_packet *pkt,
 				     const struct shunt_service *service)
 {
-	const struct syn_set *set = set_of(pkt);
-	struct shunt_server *server = NULL;
-	unsigned int i;
+	union syn_data data;
 	u32 seq;
 
-	for (i = 0; i < SYN_WAYS && !server; i++)
-		server = waiting_in(&set->slot[i], pkt, service, &seq);
-	return server;
+	if (!slot_of(pkt, &seq, &data) || has_expired(&data, service))
+		return NULL;
+	return server_of(rcu_dereference(service->pool), &data);
 }
 
-void shunt_syn_note(const struct shunt_packet *pkt, const struct shunt_server *server)
+static noinline void lose_young(struct shunt_net *sn)
+{
+	shunt_press(&sn->pressed_at);
+	shunt_drop_count(sn->drops, SHUNT_COUNT_SYN_FORGOTTEN);
+}
+
+/* In a slot that is free, or else in the oldest one's. */
+static void note_anew(const struct shunt_packet *pkt, u64 check, union syn_data data)
+{
+	struct syn_set *set = set_of(pkt);
+	struct syn_slot *slot, *oldest = set->slot;
+	u16 age, most = 0;
+
+	for (slot = set->slot; slot < set->slot + SYN_WAYS; slot++) {
+		union syn_data other = { .word = READ_ONCE(slot->data) };
+
+		if (!other.server) {
+			write_slot(slot, check, data.word);
+			return;
+		}
+		age = data.second - other.second;
+		if (age > most) {
+			oldest = slot;
+			most = age;
+		}
+	}
+	write_slot(oldest, check, data.word);
+	if (most < SYN_YOUNG)
+		lose_young(pkt->sn);
+}
+
+void shunt_syn_note(const struct shunt_packet *pkt, const struct shunt_server *server,
+		    struct shunt_syn syn)
 {
 	union syn_data data = {
 		.server = server->id,
 		.index = min_t(u32, READ_ONCE(server->index), U16_MAX),
 		.second = this_second(),
 	};
-	struct syn_set *set = set_of(pkt);
-	struct syn_slot *oldest = NULL;
-	unsigned int i, age, most = 0;
-	union syn_data other;
-	u32 seq;
+	u64 check = (u64)pkt->hash << 32 | pkt->seq;
 
-	for (i = 0; i < SYN_WAYS; i++) {
-		struct syn_slot *slot = &set->slot[i];
-
-		if (read_slot(slot, pkt->hash, &seq, &other) || !other.server) {
-			oldest = slot;
-			most = U16_MAX;
-			break;
-		}
-		age = (u16)(data.second - other.second);
-		if (!oldest || age > most) {
-			oldest = slot;
-			most = age;
-		}
-	}
-	if (most < SYN_YOUNG) {
-		shunt_press(&pkt->sn->pressed_at);
-		shunt_drop_count(pkt->sn->drops, SHUNT_COUNT_SYN_FORGOTTEN);
-	}
-	write_slot(oldest, (u64)pkt->hash << 32 | pkt->seq, data.word);
+	if (syn.slot)
+		write_slot(syn.slot, check, data.word);
+	else
+		note_anew(pkt, check, data);
 }
 
-void shunt_syn_forget(const struct shunt_packet *pkt)
+void shunt_syn_forget(const struct shunt_packet *pkt, struct shunt_syn syn)
 {
-	struct syn_set *set = set_of(pkt);
 	union syn_data data;
-	unsigned int i;
 	u32 seq;
 
-	for (i = 0; i < SYN_WAYS; i++)
-		if (read_slot(&set->slot[i], pkt->hash, &seq, &data))
-			write_slot(&set->slot[i], 0, 0);
+	/* Unless another SYN has taken the slot meanwhile. */
+	if (read_slot(syn.slot, pkt->hash, &seq, &data))
+		write_slot(syn.slot, 0, 0);
 }
 
 #ifdef SHUNT_SELFTEST

@@ -60,8 +60,6 @@ enum {
 
 struct shunt_table {
 	struct shunt_net *sn;
-	atomic_long_t conns;
-	atomic_long_t backs;		/* the second ends of some */
 	struct work_struct resize;
 	bool starved;			/* there was no memory for other buckets */
 	struct delayed_work sweep;
@@ -100,20 +98,13 @@ static struct shunt_buckets *buckets_alloc(unsigned int bits)
 
 static unsigned long table_ends(const struct shunt_table *table)
 {
-	return atomic_long_read(&table->conns) + atomic_long_read(&table->backs);
+	return shunt_table_conns(table->sn) + atomic_long_read(&table->sn->backs);
 }
 
 /* How many buckets so many ends need; as few as possible. */
 static unsigned int bits_for(unsigned long ends)
 {
 	return clamp_t(unsigned int, fls_long(ends), TABLE_BITS_MIN, TABLE_BITS_MAX);
-}
-
-void shunt_table_count(struct shunt_table *table, int n, bool two)
-{
-	atomic_long_add(n, &table->conns);
-	if (two)
-		atomic_long_add(n, &table->backs);
 }
 
 static spinlock_t *lock_of(struct shunt_table *table, u32 hash)
@@ -147,9 +138,28 @@ void shunt_table_unlock(struct shunt_table *table, u32 hash_a, u32 hash_b)
 		__release(b);
 }
 
+void shunt_table_lock_one(struct shunt_table *table, u32 hash)
+	__acquires(lock)
+{
+	spin_lock(lock_of(table, hash));
+}
+
+void shunt_table_unlock_one(struct shunt_table *table, u32 hash)
+	__releases(lock)
+{
+	spin_unlock(lock_of(table, hash));
+}
+
 static unsigned long *chain_of(struct shunt_buckets *buckets, u32 hash)
 {
 	return &buckets->chain[hash >> buckets->shift];
+}
+
+static noinline void grow(struct shunt_table *table, const struct shunt_buckets *buckets)
+{
+	if (buckets->bits < TABLE_BITS_MAX && !READ_ONCE(table->starved) &&
+	    !work_pending(&table->resize))
+		queue_work(system_unbound_wq, &table->resize);
 }
 
 void shunt_table_insert(struct shunt_table *table, unsigned long end)
@@ -160,15 +170,12 @@ void shunt_table_insert(struct shunt_table *table, unsigned long end)
 	unsigned long *chain;
 
 	lockdep_assert_held(lock_of(table, hash));
-	if (unlikely(next))
-		buckets = next;
-	else if (unlikely(table_ends(table) >> buckets->bits) && buckets->bits < TABLE_BITS_MAX &&
-		 !READ_ONCE(table->starved) && !work_pending(&table->resize))
-		queue_work(system_unbound_wq, &table->resize);
-	chain = chain_of(buckets, hash);
+	chain = chain_of(unlikely(next) ? next : buckets, hash);
 	*shunt_end_link(end) = *chain;
 	/* Complete before it can be found. */
 	smp_store_release(chain, end);
+	if (unlikely(table_ends(table) >> buckets->bits) && !next)
+		grow(table, buckets);
 }
 
 static bool chain_remove(unsigned long *link, unsigned long end)
@@ -370,7 +377,7 @@ static void table_sweep(struct work_struct *work)
 	bool done;
 
 	rcu_read_lock();
-	done = !atomic_long_read(&table->conns) || sweep_slice(table);
+	done = !shunt_table_conns(table->sn) || sweep_slice(table);
 	bits = rcu_dereference(table->sn->buckets)->bits;
 	rcu_read_unlock();
 	if (done) {
@@ -625,11 +632,6 @@ void shunt_table_free(struct shunt_table *table)
 	kvfree(rcu_dereference_protected(sn->buckets, true));
 	RCU_INIT_POINTER(sn->buckets, NULL);
 	kfree(table);
-}
-
-unsigned long shunt_table_conns(const struct shunt_table *table)
-{
-	return atomic_long_read(&table->conns);
 }
 
 unsigned int shunt_table_buckets(const struct shunt_table *table)

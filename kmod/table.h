@@ -26,15 +26,26 @@ struct shunt_table *shunt_table_alloc(struct shunt_net *sn);
 void shunt_table_free(struct shunt_table *table);
 
 /* Any context. Connections and buckets there are. */
-unsigned long shunt_table_conns(const struct shunt_table *table);
+static inline unsigned long shunt_table_conns(const struct shunt_net *sn)
+{
+	return atomic_long_read(&sn->conns);
+}
+
 unsigned int shunt_table_buckets(const struct shunt_table *table);
 
 /* Any context. n connections more, which are in one chain each, or in two. */
-void shunt_table_count(struct shunt_table *table, int n, bool two);
+static inline void shunt_table_count(struct shunt_net *sn, int n, bool two)
+{
+	atomic_long_add(n, &sn->conns);
+	if (two)
+		atomic_long_add(n, &sn->backs);
+}
 
 /* Bottom halves off. The locks of the chains of two hashes, or of one twice. */
 void shunt_table_lock(struct shunt_table *table, u32 a, u32 b);
 void shunt_table_unlock(struct shunt_table *table, u32 a, u32 b);
+void shunt_table_lock_one(struct shunt_table *table, u32 hash);
+void shunt_table_unlock_one(struct shunt_table *table, u32 hash);
 
 /* Under the end's lock. */
 void shunt_table_insert(struct shunt_table *table, unsigned long end);

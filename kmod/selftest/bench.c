@@ -321,13 +321,17 @@ static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 	struct shunt_service *service = shunt_match_service(sn, tuple);
 	struct shunt_packet pkt = { .sn = sn, .tuple = *tuple };
 	struct shunt_conn *conn;
+	struct shunt_syn syn;
 
 	conn = shunt_end_conn(shunt_conn_find(&pkt));
 	if (conn)
 		shunt_conn_unlink(sn, conn);
-	shunt_syn_forget(&pkt);
-	if (service)
-		atomic_set(&service->cursor, 0);
+	if (!service)
+		return;
+	syn = shunt_syn_find(&pkt, service);
+	if (syn.slot)
+		shunt_syn_forget(&pkt, syn);
+	atomic_set(&service->cursor, 0);
 }
 
 void __init shunt_bench_forget(struct shunt_bench *bench)

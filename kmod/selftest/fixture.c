@@ -480,8 +480,8 @@ static int __init fixture_counted(struct shunt_bench *bench, const struct fixtur
 	shunt_bench_drops(bench, b->now);
 	for (i = 1; i < SHUNT_REASONS; i++)
 		SHUNT_EXPECT(f->what, b->now[i] - b->before[i] == (i == f->reason));
-	SHUNT_EXPECT(f->what, !f->stateless || !shunt_table_conns(bench->sn.table));
-	SHUNT_EXPECT(f->what, !f->connected || shunt_table_conns(bench->sn.table) == 1);
+	SHUNT_EXPECT(f->what, !f->stateless || !shunt_table_conns(&bench->sn));
+	SHUNT_EXPECT(f->what, !f->connected || shunt_table_conns(&bench->sn) == 1);
 	return 0;
 }
 

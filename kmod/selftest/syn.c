@@ -25,8 +25,16 @@ static int __init syn_finds(struct syn_bench *bench, u32 hash, u32 seq, u8 flags
 	const struct shunt_server *server;
 
 	pkt.tcp_flags = flags;
-	server = shunt_syn_find(&pkt, &bench->service);
+	server = shunt_syn_find(&pkt, &bench->service).server;
 	return server ? server - bench->server : -1;
+}
+
+/* A SYN comes, and this server is chosen for it. */
+static void __init syn_comes(struct syn_bench *bench, u32 hash, u32 seq, unsigned int server)
+{
+	struct shunt_packet pkt = syn_of(bench, hash, seq);
+
+	shunt_syn_note(&pkt, &bench->server[server], shunt_syn_find(&pkt, &bench->service));
 }
 
 static u64 __init syn_forgotten(struct syn_bench *bench)
@@ -39,16 +47,17 @@ static u64 __init syn_forgotten(struct syn_bench *bench)
 
 static int __init syn_checks(struct syn_bench *bench)
 {
-	struct shunt_packet pkt = syn_of(bench, 1, 1000);
+	struct shunt_packet pkt;
+	struct shunt_syn syn;
 	unsigned int i;
 
-	shunt_syn_note(&pkt, &bench->server[1]);
+	syn_comes(bench, 1, 1000, 1);
 	SHUNT_EXPECT("the SYN again", syn_finds(bench, 1, 1000, SHUNT_TCP_SYN) == 1);
 	SHUNT_EXPECT("its ACK", syn_finds(bench, 1, 1001, SHUNT_TCP_ACK) == 1);
 	SHUNT_EXPECT("another SYN", syn_finds(bench, 1, 1001, SHUNT_TCP_SYN) == -1);
 	SHUNT_EXPECT("a far ACK", syn_finds(bench, 1, 1 << 24, SHUNT_TCP_ACK) == -1);
 	SHUNT_EXPECT("another tuple", syn_finds(bench, 2, 1001, SHUNT_TCP_ACK) == -1);
-	shunt_syn_note(&pkt, &bench->server[0]);
+	syn_comes(bench, 1, 1000, 0);
 	SHUNT_EXPECT("scheduled anew", syn_finds(bench, 1, 1001, SHUNT_TCP_ACK) == 0);
 	bench->service.timeouts[SHUNT_CONN_STATE_SYN] = 0;
 	bench->sn.syns->set[0].slot[0].check ^= 1ULL << 48;
@@ -60,18 +69,20 @@ static int __init syn_checks(struct syn_bench *bench)
 
 	SHUNT_EXPECT("no pressure yet",
 		     !shunt_pressed(&bench->sn, &bench->service, SHUNT_PRESSED_LATELY));
-	for (i = 1; i <= SYN_WAYS; i++) {
-		pkt = syn_of(bench, i, 1000);
-		shunt_syn_note(&pkt, &bench->server[0]);
-	}
+	for (i = 1; i <= SYN_WAYS; i++)
+		syn_comes(bench, i, 1000, 0);
 	SHUNT_EXPECT("a set holds four", !syn_forgotten(bench));
-	pkt = syn_of(bench, i, 1000);
-	shunt_syn_note(&pkt, &bench->server[0]);
+	syn_comes(bench, i, 1000, 0);
 	SHUNT_EXPECT("a fifth takes a place", syn_finds(bench, i, 1000, SHUNT_TCP_SYN) == 0);
 	SHUNT_EXPECT("that is counted", syn_forgotten(bench) == 1);
 	SHUNT_EXPECT("and is pressure", shunt_pressed(&bench->sn, &bench->service, SHUNT_PRESSED));
-	shunt_syn_forget(&pkt);
+	pkt = syn_of(bench, i, 1000);
+	syn = shunt_syn_find(&pkt, &bench->service);
+	shunt_syn_forget(&pkt, syn);
 	SHUNT_EXPECT("forgotten", syn_finds(bench, i, 1000, SHUNT_TCP_SYN) == -1);
+	syn_comes(bench, 1 + i, 1000, 1);
+	shunt_syn_forget(&pkt, syn);
+	SHUNT_EXPECT("another's is not", syn_finds(bench, 1 + i, 1000, SHUNT_TCP_SYN) == 1);
 	return 0;
 }
 
