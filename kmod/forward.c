@@ -30,10 +30,15 @@ static bool concerns_us(const struct shunt_net *sn, const struct shunt_tuple *tu
 	       shunt_filter_maybe(&sn->nat_servers, &tuple->src);
 }
 
-/* Counts a packet that is not forwarded, for the service if it is known. */
+/*
+ * Counts a packet that is not forwarded, for the service if it is known. At the
+ * fast hook nothing is said of one that is still there: the general one will.
+ */
 static enum shunt_verdict refused(struct shunt_packet *pkt, const struct shunt_service *service,
 				  enum shunt_reason reason)
 {
+	if (pkt->fast && pkt->skb)
+		return SHUNT_PASS;
 	shunt_drop_count(service ? service->drops : pkt->sn->drops, reason);
 	trace_shunt_packet_dropped(&pkt->tuple, service, reason);
 	switch (reason) {
@@ -62,7 +67,7 @@ enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, struct shunt_conn
 static enum shunt_verdict sent(struct shunt_packet *pkt, const struct shunt_server *server,
 			       enum shunt_dir dir, enum shunt_reason reason)
 {
-	if (unlikely(reason && reason != SHUNT_DELIVER))
+	if (unlikely(reason && (reason != SHUNT_DELIVER || pkt->fast)))
 		return refused(pkt, server->service, reason);
 	shunt_counters_packet(server->counters, pkt->segments, pkt->bytes,
 			      dir == SHUNT_DIR_SERVER);
@@ -260,7 +265,7 @@ static noinline enum shunt_verdict forward_first_segment(struct shunt_packet *pk
 	struct shunt_syn syn = shunt_syn_find(pkt, service);
 	struct shunt_server *server = syn.server;
 
-	if (pkt->tcp_flags & SHUNT_TCP_RST && server) {
+	if (pkt->tcp_flags & SHUNT_TCP_RST && server && !pkt->fast) {
 		shunt_syn_forget(pkt, syn);
 		return forward_alone(pkt, server);
 	}
@@ -268,6 +273,8 @@ static noinline enum shunt_verdict forward_first_segment(struct shunt_packet *pk
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
 	if (likely(server))
 		return forward_connected(pkt, service, server, syn);
+	if (pkt->fast)
+		return SHUNT_PASS;
 	if (READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH) {
 		server = choose(pkt, service, false);
 		return server ? forward_connected(pkt, service, server, syn) :
@@ -303,6 +310,29 @@ static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 
 	return service ? forward_first_of(pkt, service) : forward_answer(pkt, false);
+}
+
+/*
+ * The same at the fast hook, of a plain packet: a SYN, the ACK after one that
+ * waits, or a datagram, to a service whose servers are all in DSR. Once a server
+ * is chosen the packet is as good as seen: should it be left after all, the
+ * general hook finds the SYN noted, or the connection made, and goes on from
+ * there; so it chooses, notes and counts nothing a second time. All else is left
+ * before.
+ */
+static noinline enum shunt_verdict forward_first_fast(struct shunt_packet *pkt)
+{
+	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
+
+	if (!service || READ_ONCE(service->packet) || !rcu_dereference(service->pool)->dsr ||
+	    !shunt_forward_is_easy(pkt->skb, UINT_MAX, pkt->tuple.family) ||
+	    nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst))
+		return SHUNT_PASS;
+	/* A full table is the general hook's: what makes room is not looked for twice. */
+	if (!shunt_tcp_begins(pkt->tcp_flags) && shunt_limit_reached(pkt->sn, service))
+		return SHUNT_PASS;
+	skb_orphan(pkt->skb);
+	return forward_first_of(pkt, service);
 }
 
 /*
@@ -540,7 +570,6 @@ enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family, struct shu
 enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 				      struct shunt_found found)
 {
-	enum shunt_reason reason;
 	struct shunt_conn *conn;
 	enum shunt_dir dir;
 	unsigned long end;
@@ -552,7 +581,7 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 	else
 		return SHUNT_PASS;
 	if (!end)
-		return SHUNT_PASS;
+		return found.plain ? forward_first_fast(pkt) : SHUNT_PASS;
 	conn = shunt_end_conn(end);
 	dir = shunt_end_dir(end);
 	if (unlikely(is_to_be_decided(pkt, conn->server)))
@@ -560,10 +589,7 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 	/* To note a packet again, should it be left, changes nothing. */
 	note_packet(pkt, conn, dir);
 	skb_orphan(pkt->skb);
-	reason = shunt_forward_send(pkt, conn, dir);
-	if (unlikely(reason) && pkt->skb)
-		return SHUNT_PASS;
-	return sent(pkt, conn->server, dir, reason);
+	return sent(pkt, conn->server, dir, shunt_forward_send(pkt, conn, dir));
 }
 
 bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn)

@@ -32,8 +32,9 @@ enum shunt_verdict shunt_forward(struct shunt_packet *pkt, u8 family, struct shu
 
 /*
  * The same at the fast hook, for a packet whose IP header was checked: sends
- * what goes on a known connection and needs no decision. SHUNT_TAKEN, or
- * SHUNT_PASS with nothing said or counted.
+ * what goes on a known connection and needs no decision, or plainly begins one in
+ * DSR. SHUNT_TAKEN, or SHUNT_PASS with nothing said or counted, and at most done
+ * what shunt_forward() would do, and will not do again.
  */
 enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 				      struct shunt_found found);

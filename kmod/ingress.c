@@ -3,13 +3,21 @@
  * The fast hook: netdev ingress, on devices that somebody attached.
  *
  * A packet here has passed XDP, taps and tc, and nothing else. What costs most
- * in front of the general hook is skipped for the packets that need it least,
- * those of a known connection that only have to be sent on. The rest goes the
- * general way as if this hook were not there, so each decision is made, and
- * each drop counted, in one place: new connections, ends of servers, errors,
- * fragments, whatever cannot be sent, and all that the IP layer might refuse
- * or change, for it has not looked yet. The checks that it would make are made
- * here; they are those of ip_rcv() and ipv6_rcv().
+ * in front of the general hook is skipped for the packets that need it least:
+ * those of a known connection that only have to be sent on, and in DSR those
+ * that begin one, for a flood is made of these. The rest goes the general way as
+ * if this hook were not there, so each drop is decided and counted in one place:
+ * whatever has no server or cannot be sent, strays, a full table, new
+ * connections in NAT and packets that are scheduled singly, ends of servers,
+ * errors, fragments, and all that the IP layer might refuse or change, for it has
+ * not looked yet. The checks that it would make are made here; they are those of
+ * ip_rcv() and ipv6_rcv().
+ *
+ * What nobody can take back is done once: a server that was chosen here for a
+ * new connection, whose packet then cannot be sent, must not be chosen from again
+ * by the general hook, or round robin would pass every other one by. So the
+ * choice is kept where that hook finds it, as a SYN that waits or as a connection
+ * (forward.c). All that can be known before the choice is looked at before.
  *
  * A packet is left, too, if the device is a bridge's or bond's port, where it
  * may not be for this host at all, and if the skb is somebody else's as well.

@@ -81,6 +81,7 @@ static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	struct shunt_server *server;
 	struct shunt_pool *old;
 	unsigned int n = 0;
+	bool nat = false;
 	u32 sum = 0;
 
 	lockdep_assert_held(&service->sn->lock);
@@ -91,10 +92,12 @@ static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 		if (server->removed || !server->weight)
 			continue;
 		sum += server->weight;
+		nat |= server->mode == SHUNT_MODE_NAT;
 		pool_put(pool, n++, server, sum);
 	}
 	spin_unlock_bh(&service->sched_lock);
 	pool->count = n;
+	pool->dsr = n && !nat;
 	list_for_each_entry(server, &service->servers, list)
 		if (!server->removed && !server->weight)
 			pool_put(pool, n++, server, sum);

@@ -80,6 +80,7 @@ struct shunt_pool {
 	const struct shunt_sched *sched;
 	unsigned int count;
 	unsigned int total;
+	bool dsr;		/* there are such, all in this mode */
 	struct shunt_pool_slot {
 		struct shunt_server *server;
 		u32 weight;

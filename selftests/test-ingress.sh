@@ -108,23 +108,22 @@ general() {
 	what_was_seen | sed 's/.* tcp=\([0-9]*\) .*/\1/'
 }
 
-# The connection's packets are not seen at prerouting, but what makes it is.
+# A connection's packets are not seen at prerouting; only what makes one in NAT is.
 taken() {
 	local family
 
 	for family in 4 6; do
 		seen
 		is "DSR, IPv$family: requests" "$(requests 6 "http://${host[$family]}/")" "d1=2 d2=2 d3=2"
-		# A SYN makes no connection, the ACK that follows it does.
-		is "SYNs and what follows them went the general way, and no more" \
-			"$(what_was_seen)" "syn=6 tcp=6 udp=0"
+		is "none of their packets went the general way" "$(what_was_seen)" "syn=0 tcp=0 udp=0"
 		seen
 		is "NAT, IPv$family: requests" "$(requests 6 "http://${host[$family]}:8080/")" "n1=3 n2=3"
-		is "the same, with the servers' answers" "$(what_was_seen)" "syn=6 tcp=0 udp=0"
+		is "SYNs went the general way, and no more, nor the servers' answers" \
+			"$(what_was_seen)" "syn=6 tcp=0 udp=0"
 		seen
 		is "DSR, IPv$family: four datagrams from each socket" \
 			"$(datagrams 3 "${bare[$family]}" 53 -k 4)" "d1=4 d2=4 d3=4"
-		is "the first of each went the general way" "$(what_was_seen)" "syn=0 tcp=0 udp=3"
+		is "none went the general way" "$(what_was_seen)" "syn=0 tcp=0 udp=0"
 		seen
 		is "NAT, IPv$family: four datagrams from each socket" \
 			"$(datagrams 2 "${bare[$family]}" 5353 -k 4)" "n1=4 n2=4"
@@ -398,6 +397,162 @@ others() {
 	hang_up flow
 }
 
+# A client that is not there, so that nothing answers it.
+readonly STRANGER=192.0.2.77
+
+# begin PACKET...: sends these from the router, as "tcp:PORT-TO-PORT:FLAGS:SEQ",
+# "udp:PORT-TO-PORT", each with ":BYTES" of payload and ":TTL" if not 0 and 64; and
+# with "-df" behind the protocol what must not be cut.
+begin() {
+	in_ns router python3 -IS -c '
+import socket, struct, sys
+director, src, dst = bytes.fromhex(sys.argv[1].replace(":", "")), *map(socket.inet_aton, sys.argv[2:4])
+def total(data):
+    n = sum(struct.unpack("!%dH" % (len(data) // 2), data + bytes(len(data) % 2)))
+    while n >> 16:
+        n = (n & 0xffff) + (n >> 16)
+    return n ^ 0xffff
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("eth1", 0))
+for packet in sys.argv[4:]:
+    kind, ports, *rest = packet.split(":")
+    kind, _, df = kind.partition("-")
+    sport, dport = map(int, ports.split("-to-"))
+    flags, seq = (rest.pop(0), int(rest.pop(0))) if kind == "tcp" else ("", 0)
+    size, ttl = (list(map(int, rest)) + [0, 64][len(rest):])
+    size -= size % 2
+    if kind == "tcp":
+        number = 6
+        bits = sum(1 << "FSRPA".index(flag) for flag in flags)
+        l4 = struct.pack("!HHIIBBHHH", sport, dport, seq, 1, 0x50, bits, 1000, 0, 0)
+    else:
+        number = 17
+        l4 = struct.pack("!HHHH", sport, dport, 8 + size, 0)
+    l4 += bytes(size)
+    sum_at = 16 if kind == "tcp" else 6
+    check = total(src + dst + struct.pack("!HH", number, len(l4)) + l4)
+    l4 = l4[:sum_at] + struct.pack("!H", check) + l4[sum_at + 2:]
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(l4), 7, 0x4000 if df else 0,
+                     ttl, number, 0) + src + dst
+    ip = ip[:10] + struct.pack("!H", total(ip)) + ip[12:]
+    frame = director + b"\2\0\0\0\0\x77" + b"\x08\0" + ip + l4
+    wire.send(frame + bytes(max(0, 60 - len(frame))))
+' "$(mac)" $STRANGER "$VIP4" "$@"
+}
+
+# Services for all that the fast hook decides about a new connection, and for all
+# that it leaves: no server, one that is this host, both modes, one packet after
+# the other, no room, a link that is too narrow.
+strange_services() {
+	local protocol
+
+	for protocol in tcp udp; do
+		printf '%s\n' "service add plain-$protocol $protocol $VIP4:7001" \
+			"service add none-$protocol $protocol $VIP4:7002" \
+			"service add rest-$protocol $protocol $VIP4:7003" \
+			"service add both-$protocol $protocol $VIP4:7004" \
+			"service add self-$protocol $protocol $VIP4:7005" \
+			"service add full-$protocol $protocol $VIP4:7006 limit 2" \
+			"service add wide-$protocol $protocol $VIP4:7007" \
+			"service add nat-$protocol $protocol $VIP4:7008 mode nat" \
+			"server add plain-$protocol 10.0.0.11" "server add plain-$protocol 10.0.0.12" \
+			"server add rest-$protocol 10.0.0.11 weight 0" \
+			"server add both-$protocol 10.0.0.11" \
+			"server add both-$protocol 10.1.0.21:9999 mode nat" \
+			"server add self-$protocol 10.0.0.2" \
+			"server add full-$protocol 10.0.0.11" "server add full-$protocol 10.0.0.12" \
+			"server add wide-$protocol 10.1.0.21" "server add wide-$protocol 10.0.0.12" \
+			"server add nat-$protocol 10.1.0.21:9999"
+	done
+	printf '%s\n' "service add single udp $VIP4:7009 packet on" \
+		"server add single 10.0.0.11" "server add single 10.0.0.12" \
+		"service add rehash tcp $VIP4:7010 midstream rehash" \
+		"server add rehash 10.0.0.11" "server add rehash 10.0.0.12"
+}
+
+strange_packets() {
+	local to i
+
+	for to in 7001 7002 7003 7004 7005 7006 7007 7008 7010; do
+		for i in 1 2 3 4; do
+			# A SYN, the same again, and what follows it.
+			echo tcp:$((to + i))-to-$to:S:1000 tcp:$((to + i))-to-$to:S:1000 \
+				tcp:$((to + i))-to-$to:A:1001 tcp:$((to + i))-to-$to:PA:1001:100
+			# SYNs that go no further, by themselves or by the client's will.
+			echo tcp:$((to + 10 + i))-to-$to:S:5 tcp:$((to + 20 + i))-to-$to:S:5 \
+				tcp:$((to + 20 + i))-to-$to:R:6 tcp:$((to + 20 + i))-to-$to:A:6
+			# Strays; a hop too many; too large for one of the links.
+			echo tcp:$((to + 30 + i))-to-$to:A:7 tcp:$((to + 40 + i))-to-$to:F:7 \
+				tcp:$((to + 50 + i))-to-$to:S:8:0:1 tcp:$((to + 60 + i))-to-$to:S:9 \
+				tcp:$((to + 60 + i))-to-$to:A:10:0:1 tcp-df:$((to + 70 + i))-to-$to:S:9:1400 \
+				tcp-df:$((to + 80 + i))-to-$to:S:9 tcp-df:$((to + 80 + i))-to-$to:A:10:1400
+		done
+	done
+	for to in 7001 7002 7003 7004 7005 7006 7007 7008 7009; do
+		for i in 1 2 3 4; do
+			echo udp:$((to + i))-to-$to udp:$((to + i))-to-$to:100 \
+				udp:$((to + 10 + i))-to-$to:0:1 udp:$((to + 20 + i))-to-$to:1400 \
+				udp-df:$((to + 30 + i))-to-$to:1400
+		done
+	done
+}
+
+limits() {
+	shunt -j limit | jq -c '[.stateless, .recycled, .half_open_recycled, .syns_forgotten]'
+}
+
+none_down() {
+	[[ $(shunt -j server show | jq 'map(select(.state != "up")) | length') -eq 0 ]]
+}
+
+# strangers: all these packets, to services that were not there before; prints
+# whatever the module counts of them.
+strangers() {
+	local before packets
+
+	shunt flush
+	strange_services | shunt -b -
+	wait_until 20 none_down >&2 || echo "a server is down"
+	mapfile -t packets < <(strange_packets | tr ' ' '\n')
+	before=$(limits)
+	begin "${packets[@]}"
+	barrier
+	shunt -j service show | jq -c '.[]'
+	shunt -j drops | jq -c '.[] | select(.service != "") | [.service, .reason, .count]'
+	jq -nc "$(limits) as \$now | $before as \$was | [range(4) | \$now[.] - \$was[.]]"
+}
+
+# What is left to the general hook is as if the fast one were not there, and what
+# is not, counts the same.
+either_way() {
+	local name
+
+	for name in d1 d2 d3 n1; do
+		in_ns $name nft -f - <<-END
+		table inet strangers { chain pre { type filter hook prerouting priority -300; ip saddr $STRANGER drop; }; }
+		END
+	done
+	in_ns router ip route add blackhole $STRANGER
+	in_ns director ip link set eth1 mtu 1280
+	in_ns director ip addr add $VIP4/32 dev lo
+	shunt detach eth0
+	strangers >"$WORK/general"
+	shunt attach eth0
+	strangers >"$WORK/fast"
+	check "connections were made, and packets dropped" grep -q '"mtu"' "$WORK/general"
+	is "new connections count the same by either hook" \
+		"$(diff "$WORK/general" "$WORK/fast")" ""
+	in_ns director ip addr del $VIP4/32 dev lo
+	in_ns director ip link set eth1 mtu 1500
+	in_ns router ip route del blackhole $STRANGER
+	for name in d1 d2 d3 n1; do
+		in_ns $name nft delete table inet strangers
+	done
+	shunt flush
+	services_up
+	check "all servers are up again" wait_until 20 all_up
+}
+
 # pull NAME URL: transfer after transfer until $WORK/NAME.stop is there; leaves
 # the hashes. What ends a connection ends a transfer, for better or worse.
 pull() {
@@ -503,6 +658,7 @@ vlan
 
 note "what does not"
 others
+either_way
 
 note "under traffic"
 under_traffic
