@@ -15,6 +15,7 @@
  *   random=1          clients at random from half of 32.0.0.0/3, by number
  *   cpus=N            on so many processors at once, each its share of the flows
  *   fragment=1        each is the first fragment of a datagram; IPv4
+ *   warm=1            one of each flow before, that is in no chunk
  *   pace=US           eight at a time, so often, by a timer in softirq
  *
  * Client number N has the Nth address after ADDR and a port of its own. The
@@ -79,7 +80,7 @@ struct end {
 struct batch {
 	struct net_device *dev;
 	struct end src, dst;
-	u64 count, flows, first, step, cpus, random, fragment, pace;
+	u64 count, flows, first, step, cpus, random, fragment, warm, pace;
 	u64 flags;
 	bool ipv6, tcp, vary_dst;
 
@@ -140,6 +141,7 @@ static u64 *number_of(struct batch *batch, const char *key)
 		{ "random", &batch->random },
 		{ "cpus", &batch->cpus },
 		{ "fragment", &batch->fragment },
+		{ "warm", &batch->warm },
 		{ "pace", &batch->pace },
 		{ "flags", &batch->flags },
 	};
@@ -317,12 +319,26 @@ static void inject(const struct batch *batch, u64 flow)
 	netif_receive_skb(skb);
 }
 
+static void warm_up(const struct share *share)
+{
+	u64 flow;
+
+	for (flow = 0; flow < share->flows; flow++) {
+		local_bh_disable();
+		inject(share->batch, share->first + flow);
+		local_bh_enable();
+		cond_resched();
+	}
+}
+
 static void run_share(struct work_struct *work)
 {
 	struct share *share = container_of(work, struct share, work);
 	u64 left, flow = 0;
 	int i;
 
+	if (share->batch->warm)
+		warm_up(share);
 	share->began = ktime_get_ns();
 	for (left = share->count; left; left -= CHUNK) {
 		local_bh_disable();
