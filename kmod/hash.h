@@ -30,7 +30,7 @@
 
 struct shunt_hash_key {
 	u64 factor;	/* odd */
-	u32 wordst[10];
+	u32 word[10];
 };
 
 static inline void shunt_hash_init(struct shunt_hash_key *key)
@@ -43,7 +43,7 @@ static inline void shunt_hash_init(struct shunt_hash_key *key)
 static __always_inline u64 shunt_hash_pair(const struct shunt_hash_key *key, unsigned int i,
 					   u32 a, u32 b)
 {
-	return (u64)(u32)(a + key->wordst[2 * i]) * (u32)(b + key->wordst[2 * i + 1]);
+	return (u64)(u32)(a + key->word[2 * i]) * (u32)(b + key->word[2 * i + 1]);
 }
 
 /* 32 bits that are equally good. Of an address in IPv4 the first word counts. */
