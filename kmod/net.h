@@ -34,10 +34,8 @@ struct shunt_net {
 	struct shunt_filter nat_servers;	/* addresses of NAT servers */
 	struct shunt_drops __percpu *drops;
 	struct shunt_hash_key key;		/* of tuples */
-
-	/* Answers to senders of packets not forwarded, in this second; hook.c. */
-	unsigned long answers_at;
-	atomic_t answers;
+	struct shunt_hops *hops;		/* hop.c */
+	atomic_t routes;			/* changes of them; hop.c */
 
 	/*
 	 * Held for every change of services, servers and links, and for
@@ -65,19 +63,20 @@ struct shunt_net {
 	struct nf_hook_ops hooks[4];		/* while there is a service; hook.c */
 	struct shunt_syns *syns;		/* the same; syn.c */
 	struct shunt_half_open *half_open;	/* the same; limit.c */
-	struct shunt_hops *hops;		/* the same; hop.c */
-	atomic_t routes;			/* changes of them; hop.c */
-	u32 pressed_at;				/* jiffies, 0: never; limit.h */
-	u32 recycle_at;				/* a hash; limit.c */
-	u32 recycle_failed;			/* jiffies when all had been looked at */
-	bool recycle_found;			/* since the beginning of the table */
 	struct shunt_table *table;		/* with the hooks, too; table.c */
 	struct list_head leaving;		/* removed servers; lock */
 	struct work_struct reap;		/* service.c */
 
-	/* What new connections write, away from what every packet reads. */
+	/* What new connections and refused packets write, away from what every packet reads. */
 	atomic_long_t conns ____cacheline_aligned;	/* in the table */
 	atomic_long_t backs;				/* of those, with a second end */
+	u32 pressed_at;				/* jiffies, 0: never; limit.h */
+	u32 recycle_at;				/* a hash; limit.c */
+	u32 recycle_failed;			/* jiffies when all had been looked at */
+	bool recycle_found;			/* since the beginning of the table */
+	/* Answers to senders of packets not forwarded, in this second; hook.c. */
+	unsigned long answers_at;
+	atomic_t answers;
 };
 
 extern unsigned int shunt_net_id;
