@@ -147,12 +147,18 @@ static inline u8 shunt_conn_protocol(const struct shunt_conn *conn)
 	return conn->kind & ~SHUNT_KIND_IPV6;
 }
 
-/* Of a NAT connection. */
-static inline struct shunt_conn_back *shunt_conn_back(struct shunt_conn *conn)
+/* Of a NAT connection of a family. */
+static __always_inline struct shunt_conn_back *shunt_conn_back_in(struct shunt_conn *conn,
+								  u8 family)
 {
-	if (shunt_conn_is_ipv6(conn))
+	if (family == NFPROTO_IPV6)
 		return &container_of(conn, struct shunt_conn_nat6, ipv6.conn)->back;
 	return &container_of(conn, struct shunt_conn_nat4, ipv4.conn)->back;
+}
+
+static inline struct shunt_conn_back *shunt_conn_back(struct shunt_conn *conn)
+{
+	return shunt_conn_back_in(conn, shunt_conn_is_ipv6(conn) ? NFPROTO_IPV6 : NFPROTO_IPV4);
 }
 
 /* May sleep. The module's slab caches. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The way of nearly all packets, inline in the hooks: a plain one that goes on a
- * DSR connection, changes nothing that is known of it, and may be sent as it is.
+ * The way of nearly all packets, inline in the hooks: a plain one that goes on its
+ * connection, changes nothing that is known of it, and may be sent at once: in DSR
+ * from here, in NAT by nat.c.
  * All that is needed of it is read where it stands and kept in registers; a
  * struct shunt_packet is filled in for whatever else comes, on the general way.
  *
@@ -80,7 +81,7 @@ static __always_inline bool shunt_established_send(struct shunt_net *sn, struct 
 		return false;
 	/* The first packet in a second is noted. */
 	if (unlikely((u32)jiffies - READ_ONCE(conn->seen) >= HZ) &&
-	    !shunt_forward_note(skb, conn))
+	    !shunt_forward_note(skb, conn, SHUNT_DIR_CLIENT))
 		return false;
 	if (fast)
 		skb_orphan(skb);
@@ -88,7 +89,7 @@ static __always_inline bool shunt_established_send(struct shunt_net *sn, struct 
 		return false;
 	shunt_forward_hop_off(skb->data, family);
 	if (unlikely(shunt_dsr_transmit(skb, link, ETH_HLEN)))
-		shunt_forward_not_sent(sn, conn);
+		shunt_forward_not_sent(sn, conn, SHUNT_DIR_CLIENT);
 	else
 		shunt_counters_packet(server->counters, 1, bytes, false);
 	return true;
@@ -118,8 +119,12 @@ static __always_inline bool shunt_established_take(struct shunt_net *sn, struct 
 	found->hash = shunt_view_hash(sn, view);
 	found->end = shunt_table_find(sn, view, found->hash);
 	conn = shunt_end_conn(found->end);
-	return likely(conn) &&
-	       likely(shunt_established_goes_on(conn, l4, view.protocol, family)) &&
+	if (unlikely(!conn))
+		return false;
+	if (conn->mode == SHUNT_MODE_NAT)
+		return fast ? shunt_nat_take_fast(sn, skb, found->end, family) :
+			      shunt_nat_take(sn, skb, found->end, family);
+	return likely(shunt_established_goes_on(conn, l4, view.protocol, family)) &&
 	       likely(shunt_established_send(sn, skb, conn, family, fast));
 }
 

@@ -2,7 +2,7 @@
 /*
  * hook -> packet -> here: known connection? else service, scheduler, new
  * connection; then state, and out through the connection's mode. A packet that
- * simply goes on a DSR connection never comes here: established.h.
+ * simply goes on its connection never comes here: established.h.
  */
 #include <linux/rcupdate.h>
 #include <net/gso.h>
@@ -592,28 +592,32 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 	return sent(pkt, conn->server, dir, shunt_forward_send(pkt, conn, dir));
 }
 
-bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn)
+bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn, enum shunt_dir dir)
 {
 	struct shunt_packet pkt __uninitialized;
 
 	if (shunt_conn_is_expired(conn))
 		return false;
 	if (shunt_conn_protocol(conn) == IPPROTO_UDP) {
-		shunt_udp_packet(conn, SHUNT_DIR_CLIENT);
+		shunt_udp_packet(conn, dir);
 		return true;
 	}
 	pkt.skb = skb;
 	pkt.l4 = shunt_conn_is_ipv6(conn) ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
 	shunt_packet_take_tcp(&pkt, (const void *)skb->data + pkt.l4);
-	shunt_tcp_packet(conn, &pkt, SHUNT_DIR_CLIENT);
+	shunt_tcp_packet(conn, &pkt, dir);
 	return true;
 }
 
-void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn)
+void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn,
+			    enum shunt_dir dir)
 {
 	struct shunt_packet pkt = { .sn = sn };
 
-	shunt_conn_tuple(conn, &pkt.tuple);
+	if (dir == SHUNT_DIR_SERVER)
+		shunt_conn_tuple_back(conn, &pkt.tuple);
+	else
+		shunt_conn_tuple(conn, &pkt.tuple);
 	refused(&pkt, conn->server->service, SHUNT_DROP_NOT_SENT);
 }
 

@@ -40,13 +40,14 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 				      struct shunt_found found);
 
 /*
- * Notes a client's plain packet that goes on its DSR connection, as any other of
- * it. False if the connection has expired.
+ * Notes a plain packet that goes on its connection, as any other of it. False if the
+ * connection has expired.
  */
-bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn);
+bool shunt_forward_note(struct sk_buff *skb, struct shunt_conn *conn, enum shunt_dir dir);
 
 /* Counts a packet of an established connection that the device did not take. */
-void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn);
+void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn,
+			    enum shunt_dir dir);
 
 /*
  * How the modes send, DSR in dsr.h. Each returns SHUNT_FORWARDED, or the reason why it did not,
@@ -56,6 +57,9 @@ void shunt_forward_not_sent(struct shunt_net *sn, const struct shunt_conn *conn)
  * bottom halves off.
  */
 
+/* As shunt_established_take(), of a plain packet of the end of a NAT connection. */
+bool shunt_nat_take(struct shunt_net *sn, struct sk_buff *skb, unsigned long end, u8 family);
+bool shunt_nat_take_fast(struct shunt_net *sn, struct sk_buff *skb, unsigned long end, u8 family);
 /* A packet of the connection, which notes its way. */
 enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, struct shunt_conn *conn,
 				 enum shunt_dir dir);

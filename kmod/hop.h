@@ -64,14 +64,15 @@ static __always_inline u32 shunt_hop_stamp(const struct shunt_net *sn, u8 family
  * Under RCU, any context. The hop that was noted, if a packet may take it now; NULL
  * if not, and for id 0.
  */
-static __always_inline const struct shunt_hop *shunt_hop_find(const struct shunt_packet *pkt,
-							      u64 id, u8 family)
+static __always_inline const struct shunt_hop *shunt_hop_find(const struct shunt_net *sn,
+							      const struct sk_buff *skb, u64 id,
+							      u8 family)
 {
-	const struct shunt_hops *hops = pkt->sn->hops;
+	const struct shunt_hops *hops = sn->hops;
 	const struct shunt_hop *hop = rcu_dereference(hops->slot[id % SHUNT_HOPS]);
 
-	if (unlikely(!hop || hop->id != id || hop->mark != pkt->skb->mark ||
-		     hop->stamp != shunt_hop_stamp(pkt->sn, family) ||
+	if (unlikely(!hop || hop->id != id || hop->mark != skb->mark ||
+		     hop->stamp != shunt_hop_stamp(sn, family) ||
 		     READ_ONCE(hop->neigh->dead)))
 		return NULL;
 	return hop;

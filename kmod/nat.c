@@ -3,7 +3,8 @@
  * Destination NAT: a client's packet gets the server's address and port as its
  * destination, the server's answer gets the service's back as its source. Both
  * are routed here, once for many packets (hop.c), and leave through POST_ROUTING,
- * like forwarded packets.
+ * like forwarded packets; but what the fast hook takes and simply goes on its
+ * connection leaves without, as what a flowtable takes does.
  *
  * Checksums are adjusted, not computed (RFC 1624): a packet that came broken
  * stays broken, for its receiver to see. The kernel's helpers know what a
@@ -140,11 +141,8 @@ static enum shunt_reason prepare(struct shunt_packet *pkt, const struct rewrite 
 }
 
 /* What the stack knew of the packet is forgotten. */
-static __always_inline void let_go(const struct shunt_packet *pkt, u8 family)
+static __always_inline void let_go(struct sk_buff *skb)
 {
-	struct sk_buff *skb = pkt->skb;
-
-	shunt_forward_hop(pkt, family);
 	skb_clear_tstamp(skb);
 	nf_reset_ct(skb);
 	skb_dst_drop(skb);
@@ -156,7 +154,8 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, struct dst_entry *en
 	struct sk_buff *skb = pkt->skb;
 	int err;
 
-	let_go(pkt, pkt->tuple.family);
+	shunt_forward_hop(pkt, pkt->tuple.family);
+	let_go(skb);
 	skb_dst_set(skb, entry);
 	pkt->skb = NULL;
 	if (shunt_selftest_takes(skb))
@@ -180,55 +179,86 @@ static int transmit_later(struct net *net, struct sock *sk, struct sk_buff *skb)
 	return err;
 }
 
-/* As transmit(), and what dst_output() would come to. The route is the hop's. */
-static __always_inline enum shunt_reason transmit_by(struct shunt_packet *pkt,
-						     const struct shunt_hop *hop, u8 family)
+/*
+ * As transmit(), of a packet that arrived, and what dst_output() would come to. The
+ * route is the hop's. "fast": without POST_ROUTING.
+ */
+static __always_inline enum shunt_reason transmit_by(struct net *net, struct sk_buff *skb,
+						     const struct shunt_hop *hop, u8 family,
+						     bool fast)
 {
 	struct net_device *dev = hop->neigh->dev;
-	struct net *net = pkt->sn->net;
-	struct sk_buff *skb = pkt->skb;
 	struct net_device *in;
-	int err;
+	int err = 1;
 
-	let_go(pkt, family);
+	shunt_forward_hop_off(skb->data, family);
+	let_go(skb);
 	skb_dst_set_noref(skb, hop->dst);
-	pkt->skb = NULL;
 	if (shunt_selftest_takes(skb))
 		return SHUNT_FORWARDED;
 	in = skb->dev;
 	skb->dev = dev;
-	err = nf_hook(family, NF_INET_POST_ROUTING, net, skb->sk, skb, in, dev, transmit_later);
-	if (err == 1 && likely(skb_dst(skb) == hop->dst))
+	if (!fast)
+		err = nf_hook(family, NF_INET_POST_ROUTING, net, skb->sk, skb, in, dev,
+			      transmit_later);
+	if (fast || (err == 1 && likely(skb_dst(skb) == hop->dst)))
 		err = neigh_output(hop->neigh, skb, false);
 	else if (err == 1)
 		err = dst_output(net, skb->sk, skb);
 	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
 }
 
-/*
- * Writes the address into an IP header; *sum, if there is one, covers it through
- * the pseudo-header.
- */
-static __always_inline void put_addr(struct sk_buff *skb, u8 family, void *header,
-				     const struct rewrite *to, __sum16 *sum)
+/* The address in an IP header that is to change. */
+static __always_inline __be32 *addr_in(void *header, bool source, u8 family)
+{
+	struct ipv6hdr *ip6 = header;
+	struct iphdr *ip = header;
+
+	if (family == NFPROTO_IPV4)
+		return source ? &ip->saddr : &ip->daddr;
+	return (source ? &ip6->saddr : &ip6->daddr)->s6_addr32;
+}
+
+/* What an address adds to a checksum. */
+static __always_inline __wsum addr_sum(const __be32 *addr, u8 family)
+{
+	u64 sum = (__force u32)addr[0];
+
+	if (family == NFPROTO_IPV4)
+		return (__force __wsum)sum;
+	sum += (__force u32)addr[1];
+	sum += (__force u32)addr[2];
+	sum += (__force u32)addr[3];
+	return csum_add((__force __wsum)sum, (__force __wsum)(sum >> 32));
+}
+
+/* What is added to a checksum for another address. */
+static __always_inline __wsum addr_delta(const __be32 *from, const union nf_inet_addr *to,
+					 u8 family)
+{
+	return csum_sub(addr_sum(to->ip6, family), addr_sum(from, family));
+}
+
+/* Writes the address into an IP header, whose own checksum changes by delta. */
+static __always_inline void put_addr(void *header, __be32 *at, const union nf_inet_addr *to,
+				     __wsum delta, u8 family)
 {
 	if (family == NFPROTO_IPV4) {
-		struct iphdr *ip = header;
-		__be32 *addr = to->source ? &ip->saddr : &ip->daddr;
-
-		if (sum)
-			inet_proto_csum_replace4(sum, skb, *addr, to->addr->ip, true);
-		csum_replace4(&ip->check, *addr, to->addr->ip);
-		*addr = to->addr->ip;
+		csum_replace_by_diff(&((struct iphdr *)header)->check, delta);
+		*at = to->ip;
 	} else {
-		struct ipv6hdr *ip = header;
-		struct in6_addr *addr = to->source ? &ip->saddr : &ip->daddr;
-
-		if (sum)
-			inet_proto_csum_replace16(sum, skb, addr->s6_addr32,
-						  to->addr->in6.s6_addr32, true);
-		*addr = to->addr->in6;
+		*(struct in6_addr *)at = to->in6;
 	}
+}
+
+/* An address changes that a checksum covers through the pseudo-header. */
+static void put_pseudo(struct sk_buff *skb, __sum16 *sum, const __be32 *from,
+		       const union nf_inet_addr *to, u8 family)
+{
+	if (family == NFPROTO_IPV4)
+		inet_proto_csum_replace4(sum, skb, *from, to->ip, true);
+	else
+		inet_proto_csum_replace16(sum, skb, from, to->ip6, true);
 }
 
 /* The checksum of a TCP or UDP header, NULL if its sender made none. */
@@ -243,52 +273,31 @@ static __always_inline __sum16 *l4_sum(const struct sk_buff *skb, u8 protocol, v
 	return &udp->check;
 }
 
-/* What is added to a checksum for a header with another address. */
-static __always_inline __wsum addr_delta(const void *header, const struct rewrite *to, u8 family)
-{
-	const struct ipv6hdr *ip6 = header;
-	const struct iphdr *ip = header;
-	const __be32 *from;
-	__wsum delta = 0;
-	unsigned int i;
-
-	if (family == NFPROTO_IPV4)
-		return csum_sub((__force __wsum)to->addr->ip,
-				(__force __wsum)(to->source ? ip->saddr : ip->daddr));
-	from = (to->source ? &ip6->saddr : &ip6->daddr)->s6_addr32;
-	for (i = 0; i < 4; i++) {
-		delta = csum_add(delta, (__force __wsum)to->addr->ip6[i]);
-		delta = csum_sub(delta, (__force __wsum)from[i]);
-	}
-	return delta;
-}
-
 /*
  * Writes address and port. A checksum that a device has yet to finish covers the
  * pseudo-header only, which the kernel's helpers know.
  */
-static __always_inline void translate(struct shunt_packet *pkt, const struct rewrite *to,
-				      u8 family)
+static __always_inline void translate(struct sk_buff *skb, unsigned int l4, u8 protocol,
+				      const struct rewrite *to, u8 family)
 {
-	u8 protocol = pkt->tuple.protocol;
-	struct sk_buff *skb = pkt->skb;
-	void *header = skb_network_header(skb);
-	__be16 *port = (__be16 *)(skb->data + pkt->l4);
+	void *header = skb->data;
+	__be32 *at = addr_in(header, to->source, family);
+	__wsum delta = addr_delta(at, to->addr, family);
+	__be16 *port = header + l4;
 	__sum16 *sum = l4_sum(skb, protocol, port);
-	__wsum delta;
 
 	port += !to->source;
 	skb_forward_csum(skb);
-	if (sum && likely(skb->ip_summed != CHECKSUM_PARTIAL)) {
-		delta = csum_add(addr_delta(header, to, family),
-				 csum_sub((__force __wsum)to->port, (__force __wsum)*port));
-		csum_replace_by_diff(sum, delta);
+	if (unlikely(skb->ip_summed == CHECKSUM_PARTIAL)) {
+		put_pseudo(skb, sum, at, to->addr, family);
+	} else if (sum) {
+		csum_replace_by_diff(sum, csum_add(delta, csum_sub((__force __wsum)to->port,
+								   (__force __wsum)*port)));
 		/* In UDP 0 would say that there is none (RFC 768). */
 		if (protocol == IPPROTO_UDP && !*sum)
 			*sum = CSUM_MANGLED_0;
-		sum = NULL;
 	}
-	put_addr(skb, family, header, to, sum);
+	put_addr(header, at, to->addr, delta, family);
 	*port = to->port;
 }
 
@@ -299,7 +308,7 @@ static __always_inline const struct shunt_hop *hop_for(const struct shunt_packet
 {
 	const struct shunt_hop *hop;
 
-	hop = shunt_hop_find(pkt, READ_ONCE(shunt_conn_back(conn)->hop[dir]), family);
+	hop = shunt_hop_find(pkt->sn, pkt->skb, READ_ONCE(shunt_conn_back(conn)->hop[dir]), family);
 	if (unlikely(!hop || pkt->local || skb_is_gso(pkt->skb) ||
 		     !shunt_forward_is_easy(pkt->skb, hop->mtu, family)))
 		return NULL;
@@ -322,7 +331,7 @@ static noinline enum shunt_reason send_routed(struct shunt_packet *pkt,
 	if (noted)
 		WRITE_ONCE(*noted, shunt_hop_note(pkt, entry,
 						  to->source ? &pkt->tuple.dst : to->addr, stamp));
-	translate(pkt, to, family);
+	translate(pkt->skb, pkt->l4, pkt->tuple.protocol, to, family);
 	return transmit(pkt, entry);
 }
 
@@ -338,13 +347,15 @@ static __always_inline enum shunt_reason send(struct shunt_packet *pkt, struct s
 	const struct shunt_hop *hop = hop_for(pkt, conn, dir, family);
 	struct rewrite to = rewrite_for(conn, dir, family);
 	unsigned int end = header_end(pkt);
+	struct sk_buff *skb = pkt->skb;
 
 	if (unlikely(!hop))
 		return send_routed(pkt, &to, end, &shunt_conn_back(conn)->hop[dir]);
-	if (unlikely(!make_writable(pkt->skb, end, hop->headroom)))
+	if (unlikely(!make_writable(skb, end, hop->headroom)))
 		return SHUNT_DROP_NO_MEMORY;
-	translate(pkt, &to, family);
-	return transmit_by(pkt, hop, family);
+	translate(skb, pkt->l4, pkt->tuple.protocol, &to, family);
+	pkt->skb = NULL;
+	return transmit_by(pkt->sn->net, skb, hop, family, false);
 }
 
 enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, struct shunt_conn *conn,
@@ -352,6 +363,77 @@ enum shunt_reason shunt_nat_send(struct shunt_packet *pkt, struct shunt_conn *co
 {
 	return pkt->tuple.family == NFPROTO_IPV4 ? send(pkt, conn, dir, NFPROTO_IPV4) :
 						   send(pkt, conn, dir, NFPROTO_IPV6);
+}
+
+/*
+ * Whether a packet changes nothing of its connection but the time it was last seen.
+ * As shunt_established_goes_on().
+ */
+static __always_inline bool goes_on(const struct shunt_conn *conn, const struct tcphdr *tcp,
+				    enum shunt_dir dir, u8 protocol, u8 family)
+{
+	const u32 nature = READ_ONCE(conn->nature);
+	const u8 kind = shunt_kind(protocol, family);
+
+	if (protocol == IPPROTO_UDP)
+		return nature == shunt_conn_nature(SHUNT_CONN_STATE_ANSWERED, 0,
+						   SHUNT_MODE_NAT, kind) ||
+		       (dir == SHUNT_DIR_CLIENT &&
+			nature == shunt_conn_nature(SHUNT_CONN_STATE_ONE_WAY, 0,
+						    SHUNT_MODE_NAT, kind));
+	return nature == shunt_conn_nature(SHUNT_CONN_STATE_ESTABLISHED, SHUNT_MARKS_KNOWN,
+					   SHUNT_MODE_NAT, kind) &&
+	       shunt_tcp_in_step(conn, shunt_tcp_flags(tcp), ntohl(tcp->seq), ntohl(tcp->ack_seq),
+				 dir);
+}
+
+static __always_inline bool take(struct shunt_net *sn, struct sk_buff *skb, unsigned long end,
+				 u8 family, bool fast)
+{
+	const unsigned int l4 = family == NFPROTO_IPV4 ? sizeof(struct iphdr) :
+							 sizeof(struct ipv6hdr);
+	const void *header = skb->data;
+	const u8 protocol = family == NFPROTO_IPV4 ? ((const struct iphdr *)header)->protocol :
+						     ((const struct ipv6hdr *)header)->nexthdr;
+	struct shunt_conn *conn = shunt_end_conn(end);
+	const enum shunt_dir dir = shunt_end_dir(end);
+	const unsigned int bytes = skb->len;
+	const struct shunt_hop *hop;
+	struct rewrite to;
+
+	if (!goes_on(conn, header + l4, dir, protocol, family) ||
+	    unlikely(READ_ONCE(conn->server->trouble)))
+		return false;
+	hop = shunt_hop_find(sn, skb, READ_ONCE(shunt_conn_back_in(conn, family)->hop[dir]),
+			     family);
+	if (unlikely(!hop || skb_cloned(skb) || skb_headroom(skb) < hop->headroom ||
+		     !shunt_forward_is_easy(skb, hop->mtu, family)))
+		return false;
+	/* The first packet in a second is noted. */
+	if (unlikely((u32)jiffies - READ_ONCE(conn->seen) >= HZ) &&
+	    !shunt_forward_note(skb, conn, dir))
+		return false;
+	if (fast)
+		skb_orphan(skb);
+	to = rewrite_for(conn, dir, family);
+	translate(skb, l4, protocol, &to, family);
+	if (unlikely(transmit_by(sn->net, skb, hop, family, fast)))
+		shunt_forward_not_sent(sn, conn, dir);
+	else
+		shunt_counters_packet(conn->server->counters, 1, bytes, dir == SHUNT_DIR_SERVER);
+	return true;
+}
+
+bool shunt_nat_take(struct shunt_net *sn, struct sk_buff *skb, unsigned long end, u8 family)
+{
+	return family == NFPROTO_IPV4 ? take(sn, skb, end, NFPROTO_IPV4, false) :
+					take(sn, skb, end, NFPROTO_IPV6, false);
+}
+
+bool shunt_nat_take_fast(struct shunt_net *sn, struct sk_buff *skb, unsigned long end, u8 family)
+{
+	return family == NFPROTO_IPV4 ? take(sn, skb, end, NFPROTO_IPV4, true) :
+					take(sn, skb, end, NFPROTO_IPV6, true);
 }
 
 enum shunt_reason shunt_nat_send_alone(struct shunt_packet *pkt, const struct shunt_conn *conn,
@@ -431,13 +513,15 @@ static void translate_inner(struct shunt_packet *pkt, const struct rewrite *to,
 enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct shunt_conn *conn,
 				       enum shunt_dir dir)
 {
-	bool ipv4 = pkt->tuple.family == NFPROTO_IPV4;
-	struct rewrite to = rewrite_for(conn, dir, pkt->tuple.family);
+	const u8 family = pkt->tuple.family;
+	const bool ipv4 = family == NFPROTO_IPV4;
+	struct rewrite to = rewrite_for(conn, dir, family);
 	struct sk_buff *skb = pkt->skb;
 	enum shunt_reason reason;
 	struct dst_entry *entry;
 	__sum16 *icmp_sum;
 	unsigned int end;
+	__be32 *at;
 
 	/* Up to the inner TCP checksum, or what there is of it. */
 	end = min_t(unsigned int, skb->len, pkt->inner_l4 + sizeof(struct tcphdr));
@@ -448,8 +532,11 @@ enum shunt_reason shunt_nat_send_error(struct shunt_packet *pkt, const struct sh
 	icmp_sum = ipv4 ? &((struct icmphdr *)(skb->data + pkt->l4))->checksum :
 			  &((struct icmp6hdr *)(skb->data + pkt->l4))->icmp6_cksum;
 	translate_inner(pkt, &to, icmp_sum);
+	at = addr_in(skb->data, to.source, family);
 	/* ICMPv6 covers the addresses outside, ICMP does not. */
-	put_addr(skb, pkt->tuple.family, skb_network_header(skb), &to, ipv4 ? NULL : icmp_sum);
+	if (!ipv4)
+		put_pseudo(skb, icmp_sum, at, to.addr, family);
+	put_addr(skb->data, at, to.addr, addr_delta(at, to.addr, family), family);
 	return transmit(pkt, entry);
 }
 

@@ -83,6 +83,11 @@ seen() {
 		counter begins { }
 		counter goes-on { }
 		counter datagrams { }
+		counter leaves { }
+		chain post {
+			type filter hook postrouting priority 0
+			meta l4proto udp counter name leaves
+		}
 		chain pre {
 			type filter hook prerouting priority -300
 			tcp flags & (syn | ack) == syn counter name begins accept
@@ -128,6 +133,8 @@ taken() {
 		is "NAT, IPv$family: four datagrams from each socket" \
 			"$(datagrams 2 "${bare[$family]}" 5353 -k 4)" "n1=4 n2=4"
 		is "the first of each went the general way" "$(what_was_seen)" "syn=0 tcp=0 udp=2"
+		is "it and the first answer passed postrouting, and no more" \
+			"$(nft_counters director | awk '$2 == "leaves" { print $3 }')" 4
 	done
 	is "nothing was dropped" "$(drops)" ""
 }

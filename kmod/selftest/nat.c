@@ -54,9 +54,13 @@ static void __init nat_packet(struct shunt_packet *pkt, bool ipv4, bool tcp)
 	*check = nat_verify(pkt) ?: CSUM_MANGLED_0;
 }
 
+static void __init nat_translate(struct shunt_packet *pkt, const struct rewrite *to)
+{
+	translate(pkt->skb, pkt->l4, pkt->tuple.protocol, to, pkt->tuple.family);
+}
+
 static int __init nat_round(struct shunt_packet *pkt, bool ipv4, bool tcp)
 {
-	u8 family = ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	struct sk_buff *skb = pkt->skb;
 	union nf_inet_addr addr;
 	struct rewrite to = {
@@ -70,13 +74,13 @@ static int __init nat_round(struct shunt_packet *pkt, bool ipv4, bool tcp)
 
 	nat_packet(pkt, ipv4, tcp);
 	SHUNT_EXPECT("before", !nat_verify(pkt));
-	translate(pkt, &to, family);
+	nat_translate(pkt, &to);
 	SHUNT_EXPECT("checksum adjusted", !nat_verify(pkt));
 	SHUNT_EXPECT("header checksum adjusted", !ipv4 || !ip_fast_csum(skb->data, 5));
 
 	nat_packet(pkt, ipv4, tcp);
 	skb->data[skb->len - 1] ^= 1;
-	translate(pkt, &to, family);
+	nat_translate(pkt, &to);
 	SHUNT_EXPECT("broken stays broken", nat_verify(pkt));
 	if (tcp)
 		return 0;
@@ -84,15 +88,15 @@ static int __init nat_round(struct shunt_packet *pkt, bool ipv4, bool tcp)
 	nat_packet(pkt, ipv4, false);
 	udp = (struct udphdr *)(skb->data + pkt->l4);
 	udp->check = 0;
-	translate(pkt, &to, family);
+	nat_translate(pkt, &to);
 	SHUNT_EXPECT("no checksum stays none", !udp->check);
 
 	/* A port chosen so that the sum comes to 0, which UDP writes as all ones. */
 	nat_packet(pkt, ipv4, false);
-	translate(pkt, &to, family);
+	nat_translate(pkt, &to);
 	to.port = (__force __be16)csum16_add((__force __sum16)to.port,
 					     (__force __be16)udp->check);
-	translate(pkt, &to, family);
+	nat_translate(pkt, &to);
 	SHUNT_EXPECT("UDP's 0 is written as all ones", udp->check == CSUM_MANGLED_0);
 	return 0;
 }
