@@ -17,8 +17,9 @@
  * ALL those from the beginning of the batch to its end, interrupts, idling and
  * all. Where a batch has no chunks, the blocks are of it all.
  *
- * Options: out=FILE, and lines=on to look at every access to memory, which
- * takes five times as long.
+ * Options: out=FILE, and, to look at every access to memory, which takes five
+ * times as long, lines=on to count cache lines, or shared=on to tell what two
+ * processors touch: see shared.c. What is counted is then of both together.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@
 #include <string.h>
 
 #include "plugin.h"
+#include "shared.h"
 
 /* The injector's marks, by their number. */
 enum {
@@ -55,10 +57,11 @@ static uint32_t block_of[2 * BLOCKS];	/* by hash, the block's number plus 1 */
 static uint32_t blocks;
 
 static bool in_batch;
-static bool interrupted;
+static bool interrupted[PLUGIN_CPUS];
 static uint64_t chunks;
 static uint64_t kept;
 
+static bool tell_shared;
 static bool count_lines;
 static uint64_t line_of[LINES];		/* by hash */
 static bool is_dirty[LINES];
@@ -67,11 +70,6 @@ static uint64_t dirtied;
 
 static FILE *out;
 
-static uint64_t hash(uint64_t key, int bits)
-{
-	return key * 0x9e3779b97f4a7c15 >> (64 - bits);
-}
-
 static bool is_kernel(uint64_t where)
 {
 	return where >> 63;
@@ -79,7 +77,7 @@ static bool is_kernel(uint64_t where)
 
 static uint32_t block_at(uint64_t where)
 {
-	uint64_t slot = hash(where, BLOCK_BITS + 1);
+	uint64_t slot = plugin_hash(where, BLOCK_BITS + 1);
 
 	while (block_of[slot] && address[block_of[slot] - 1] != where)
 		slot = (slot + 1) % (2 * BLOCKS);
@@ -107,20 +105,26 @@ static void batch_begins(void)
 		memset(line_of, 0, sizeof(line_of));
 		memset(is_dirty, 0, sizeof(is_dirty));
 	}
+	if (tell_shared)
+		shared_batch_begins();
 }
 
-static void chunk_begins(void)
+static void chunk_begins(unsigned int cpu)
 {
-	interrupted = false;
+	interrupted[cpu] = false;
+	if (tell_shared)
+		shared_chunk_begins(cpu);
 	memcpy(at_chunk, now, blocks * sizeof(*now));
 }
 
-static void chunk_ends(void)
+static void chunk_ends(unsigned int cpu)
 {
 	uint32_t i;
 
+	if (tell_shared)
+		shared_chunk_ends(cpu, !interrupted[cpu]);
 	chunks++;
-	if (interrupted)
+	if (interrupted[cpu])
 		return;
 	kept++;
 	for (i = 0; i < blocks; i++)
@@ -144,12 +148,13 @@ static void batch_ends(void)
 		if (n)
 			fprintf(out, "%" PRIx64 " %" PRIu64 "\n", address[i], n);
 	}
+	if (tell_shared)
+		shared_batch_ends(out);
 	fflush(out);
 }
 
 static void on_mark(unsigned int cpu, void *data)
 {
-	(void)cpu;
 	switch ((uintptr_t)data) {
 	case BATCH_BEGINS:
 		batch_begins();
@@ -158,40 +163,47 @@ static void on_mark(unsigned int cpu, void *data)
 		batch_ends();
 		break;
 	case CHUNK_BEGINS:
-		chunk_begins();
+		chunk_begins(cpu);
 		break;
 	case CHUNK_ENDS:
-		chunk_ends();
+		chunk_ends(cpu);
 		break;
 	}
 }
 
 static void on_return(unsigned int cpu, void *data)
 {
-	(void)cpu;
 	(void)data;
-	interrupted = true;
+	interrupted[cpu] = true;
 }
 
-static void on_access(unsigned int cpu, uint32_t info, uint64_t where, void *data)
+static void count_line(uint64_t line, bool store)
 {
-	uint64_t line = where >> LINE_SHIFT, slot;
+	uint64_t slot;
 
-	(void)cpu;
-	(void)data;
-	if (!in_batch || !is_kernel(where))
-		return;
-	slot = hash(line, LINE_BITS);
+	slot = plugin_hash(line, LINE_BITS);
 	while (line_of[slot] && line_of[slot] != line)
 		slot = (slot + 1) % LINES;
 	if (!line_of[slot]) {
 		line_of[slot] = line;
 		lines++;
 	}
-	if (!is_dirty[slot] && qemu_plugin_mem_is_store(info)) {
+	if (!is_dirty[slot] && store) {
 		is_dirty[slot] = true;
 		dirtied++;
 	}
+}
+
+static void on_access(unsigned int cpu, uint32_t info, uint64_t where, void *code)
+{
+	bool store = qemu_plugin_mem_is_store(info);
+
+	if (!in_batch || !is_kernel(where))
+		return;
+	if (count_lines)
+		count_line(where >> LINE_SHIFT, store);
+	else
+		shared_access(cpu, where >> LINE_SHIFT, (uintptr_t)code, store);
 }
 
 /* The number of a mark, nopl 0x5a5aNNNN(%rax,%rax,1), or 0. */
@@ -236,9 +248,10 @@ static void on_translation(uint64_t id, struct qemu_plugin_tb *tb)
 		else if (returns(insn))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_return,
 							       QEMU_PLUGIN_CB_NO_REGS, NULL);
-		if (count_lines)
+		if (count_lines || tell_shared)
 			qemu_plugin_register_vcpu_mem_cb(insn, on_access, QEMU_PLUGIN_CB_NO_REGS,
-							 QEMU_PLUGIN_MEM_RW, NULL);
+							 QEMU_PLUGIN_MEM_RW,
+							 (void *)qemu_plugin_insn_vaddr(insn));
 	}
 }
 
@@ -253,6 +266,8 @@ int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 			path = argv[i] + 4;
 		} else if (!strcmp(argv[i], "lines=on")) {
 			count_lines = true;
+		} else if (!strcmp(argv[i], "shared=on")) {
+			tell_shared = true;
 		} else {
 			fprintf(stderr, "plugin: unknown option %s\n", argv[i]);
 			return -1;

@@ -38,7 +38,18 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 
 EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
+
+/* Ours: as many processors as "run" ever asks for, and the hash of the tables. */
+enum {
+	PLUGIN_CPUS = 2,
+};
+
+static inline uint64_t plugin_hash(uint64_t key, int bits)
+{
+	return key * 0x9e3779b97f4a7c15 >> (64 - bits);
+}
 
 #endif
