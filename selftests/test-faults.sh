@@ -10,51 +10,18 @@
 # Of a command of each kind all allocations of its exchange with the kernel take
 # part, of the others those that the module makes.
 #
-#    The network of net.sh. What makes its own records of each allocation, which
-#    is kmemleak, does not count.
+#    The network of net.sh.
 # only: debug
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=selftests/faults.sh
+. "$(dirname "$0")/faults.sh"
 shopt -s extglob
 
 # failnth's status when no allocation was left to fail.
 readonly PAST_THE_LAST=99
 # More than any command makes: a bug's guard, not a bound.
 readonly MANY=500
-readonly faults=/sys/kernel/debug
-
-# span SYMBOL [SYMBOL]: the addresses of functions of the kernel from one to the
-# other, or of one, as "START END". /proc/kallsyms is slow to read.
-span() {
-	awk -v first="$1" -v last="${2-$1}" '
-		found && $1 != at { print start, "0x" $1; exit }
-		$3 == first { start = "0x" $1 }
-		$3 == last { found = 1; at = $1 }' "/lib/modules/$(uname -r)/System.map"
-}
-
-# only START END: count allocations made from there only.
-only() {
-	local kind
-
-	for kind in failslab fail_page_alloc; do
-		echo "$1" >"$faults/$kind/require-start"
-		echo "$2" >"$faults/$kind/require-end"
-	done
-}
-
-# Whatever the allocation, it may fail, and nothing is said of it.
-prepare() {
-	local kind start end
-
-	read -r start end < <(span kmemleak_alloc kmemleak_vmalloc)
-	for kind in failslab fail_page_alloc; do
-		echo 0 >"$faults/$kind/verbose"
-		echo N >"$faults/$kind/ignore-gfp-wait"
-		echo "$start" >"$faults/$kind/reject-start"
-		echo "$end" >"$faults/$kind/reject-end"
-	done
-	echo 0 >"$faults/fail_page_alloc/min-order"
-}
 
 # failing N COMMAND...: its status, output and error are in $status, $WORK/output
 # and $error.
@@ -200,7 +167,7 @@ configure() {
 	datagrams 1 "$VIP4" 5353 >/dev/null
 }
 
-prepare
+faults_up
 use_plain_module
 insmod_shunt
 rmmod shunt
@@ -211,8 +178,7 @@ only "$start" "$end"
 run_out "insmod" load
 
 insmod "$SHUNT_KO"
-read -r _ size _ _ _ start _ < <(grep '^shunt ' /proc/modules)
-module=("$start" "$(printf '0x%x' $((start + size)))")
+read -ra module < <(module_span)
 read -r start end < <(span netlink_recvmsg netlink_sendmsg)
 exchange=("$start" "$end")
 only "${module[@]}"
