@@ -126,6 +126,7 @@ note "SYNs, DSR"
 before=$(field web connections)
 flood "$SYNS" "$(tcp 80 0x02)"
 honest "SYNs, DSR"
+note "SYNs, DSR: $(</proc/shunt_bench), $(overall syns_forgotten) forgotten"
 check "SYNs, DSR: make no connection" [ "$(field web connections)" -lt $((before + 1000)) ]
 check "SYNs, DSR: those forgotten are counted" [ "$(overall syns_forgotten)" -gt 0 ]
 check "SYNs, DSR: all were forwarded" [ "$(field web packets)" -ge "$SYNS" ]
