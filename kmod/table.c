@@ -25,9 +25,9 @@
  * old chain finds it in the new one, where it must look after the old one. When
  * all are moved the new buckets become the table's, and the old ones are freed
  * after a grace period; only then may the next change begin. There is room for
- * twice the ends at most, so that a chain has less than one on the average, and
- * for eight times before it shrinks. If there is no memory for it, the chains
- * get longer until there is.
+ * seven quarters of the ends at most, 14 bytes for each, so that a chain has 8/7
+ * on the average at most, and for eight times before it shrinks. If there is no
+ * memory for it, the chains get longer until there is.
  *
  * Expiry: for each group of buckets "due" tells when it is to be swept: none of
  * its connections expires before. It is lowered by whoever makes a connection
@@ -40,6 +40,7 @@
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
@@ -51,6 +52,7 @@ enum {
 	TABLE_LOCKS = 1 << TABLE_LOCK_BITS,
 	TABLE_BITS_MIN = 10,
 	TABLE_BITS_MAX = 26,
+	TABLE_CROWD = 8,		/* ends without the eighth part are more than buckets */
 	TABLE_SHRINK = 8,		/* times more buckets than ends */
 	TABLE_STRIDE = 256,		/* chains moved before another may run */
 	TABLE_SLICE = 2 * NSEC_PER_MSEC,
@@ -77,22 +79,37 @@ static u32 *due_of(const struct shunt_buckets *buckets, u32 hash)
 	return &buckets->due[hash >> (buckets->shift + TABLE_GROUP_BITS)];
 }
 
+static void buckets_free(struct shunt_buckets *buckets)
+{
+	if (!buckets)
+		return;
+	kvfree(buckets->chain);
+	kvfree(buckets->due);
+	kfree(buckets);
+}
+
+/*
+ * Each array by itself, a power of two in size: a little more takes twice as much
+ * where pages come in powers of two, and 2 MiB more where pages are huge.
+ */
 static struct shunt_buckets *buckets_alloc(unsigned int bits)
 {
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
 	size_t groups = 1UL << (bits - TABLE_GROUP_BITS);
 	struct shunt_buckets *buckets;
-	size_t size = struct_size(buckets, chain, 1UL << bits);
-	size_t i;
 
-	buckets = kvzalloc(size + groups * sizeof(*buckets->due),
-			   GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	buckets = kzalloc(sizeof(*buckets), gfp);
 	if (!buckets)
 		return NULL;
+	buckets->chain = kvcalloc(1UL << bits, sizeof(*buckets->chain), gfp);
+	buckets->due = kvmalloc_array(groups, sizeof(*buckets->due), gfp);
+	if (!buckets->chain || !buckets->due) {
+		buckets_free(buckets);
+		return NULL;
+	}
 	buckets->bits = bits;
 	buckets->shift = 32 - bits;
-	buckets->due = (u32 *)&buckets->chain[1UL << bits];
-	for (i = 0; i < groups; i++)
-		buckets->due[i] = (u32)jiffies + TABLE_FAR;
+	memset32(buckets->due, (u32)jiffies + TABLE_FAR, groups);
 	return buckets;
 }
 
@@ -101,10 +118,16 @@ static unsigned long table_ends(const struct shunt_table *table)
 	return shunt_table_conns(table->sn) + atomic_long_read(&table->sn->backs);
 }
 
+/* Nonzero if so many ends are too many for 2^bits buckets. */
+static unsigned long crowd(unsigned long ends, unsigned int bits)
+{
+	return (ends - ends / TABLE_CROWD) >> bits;
+}
+
 /* How many buckets so many ends need; as few as possible. */
 static unsigned int bits_for(unsigned long ends)
 {
-	return clamp_t(unsigned int, fls_long(ends), TABLE_BITS_MIN, TABLE_BITS_MAX);
+	return clamp_t(unsigned int, fls_long(crowd(ends, 0)), TABLE_BITS_MIN, TABLE_BITS_MAX);
 }
 
 static spinlock_t *lock_of(struct shunt_table *table, u32 hash)
@@ -174,7 +197,7 @@ void shunt_table_insert(struct shunt_table *table, unsigned long end)
 	*shunt_end_link(end) = *chain;
 	/* Complete before it can be found. */
 	smp_store_release(chain, end);
-	if (unlikely(table_ends(table) >> buckets->bits) && !next)
+	if (unlikely(crowd(table_ends(table), buckets->bits)) && !next)
 		grow(table, buckets);
 }
 
@@ -300,7 +323,7 @@ static void table_resize(struct work_struct *work)
 	}
 	rcu_assign_pointer(sn->buckets, to);
 	synchronize_rcu();
-	kvfree(from);
+	buckets_free(from);
 }
 
 /* Expires what it may of a chain. Jiffies until there is more to do. Under RCU. */
@@ -609,7 +632,7 @@ struct shunt_table *shunt_table_alloc(struct shunt_net *sn)
 	unsigned int i;
 
 	if (!table || !buckets) {
-		kvfree(buckets);
+		buckets_free(buckets);
 		kfree(table);
 		return NULL;
 	}
@@ -629,7 +652,7 @@ void shunt_table_free(struct shunt_table *table)
 
 	cancel_delayed_work_sync(&table->sweep);
 	cancel_work_sync(&table->resize);
-	kvfree(rcu_dereference_protected(sn->buckets, true));
+	buckets_free(rcu_dereference_protected(sn->buckets, true));
 	RCU_INIT_POINTER(sn->buckets, NULL);
 	kfree(table);
 }

@@ -13,11 +13,11 @@ struct shunt_table;
 
 /* One size of the table. */
 struct shunt_buckets {
-	struct shunt_buckets __rcu *next;	/* where its chains are moving to */
+	unsigned long *chain;
 	u32 *due;			/* when a group of buckets is to be swept */
+	struct shunt_buckets __rcu *next;	/* where its chains are moving to */
 	unsigned int bits;
 	unsigned int shift;		/* a hash without its lower bits tells the chain */
-	unsigned long chain[];
 };
 
 /* May sleep. The table and its workers; sn->buckets points into it. NULL if there is no memory. */
