@@ -32,7 +32,10 @@
  * Expiry: for each group of buckets "due" tells when it is to be swept: none of
  * its connections expires before. It is lowered by whoever makes a connection
  * or changes its state, and set anew by the sweep. A worker looks at all groups
- * once a second and sweeps those that are due, in slices of two milliseconds.
+ * once a second and sweeps those that are due, in slices of less than two
+ * milliseconds. Small groups make a sweep for one connection cheap, large ones
+ * the look at all: with 16 buckets neither takes a hundredth of a processor when
+ * ten million connections come and go within five minutes.
  *
  * Life: the table comes before the hooks and goes after them, when a grace
  * period has shown that no packet is inside.
@@ -55,8 +58,9 @@ enum {
 	TABLE_CROWD = 8,		/* ends without the eighth part are more than buckets */
 	TABLE_SHRINK = 8,		/* times more buckets than ends */
 	TABLE_STRIDE = 256,		/* chains moved before another may run */
-	TABLE_SLICE = 2 * NSEC_PER_MSEC,
-	TABLE_GROUP_BITS = 6,		/* buckets that share a time to be swept */
+	TABLE_SLICE = 1500 * NSEC_PER_USEC,
+	TABLE_GROUP_BITS = 4,		/* buckets that share a time to be swept */
+	TABLE_GLANCE = 1024,		/* groups between looks at the clock */
 	TABLE_FAR = 1 << 30,		/* jiffies, farther than any */
 };
 
@@ -363,6 +367,17 @@ static void sweep_group(struct shunt_net *sn, struct shunt_buckets *buckets, uns
 	due_lower(due, (u32)jiffies + least);
 }
 
+/* The first group that is due, or "end". */
+static unsigned int first_due(const struct shunt_buckets *buckets, unsigned int group,
+			      unsigned int end)
+{
+	u32 now = jiffies;
+
+	while (group < end && (s32)(READ_ONCE(buckets->due[group]) - now) > 0)
+		group++;
+	return group;
+}
+
 /*
  * A slice of the sweep: the table's buckets, for hashes up to 2^32, and those
  * that chains are moving to, for 2^32 more. Returns whether that was all.
@@ -371,7 +386,7 @@ static bool sweep_slice(struct shunt_table *table)
 {
 	u64 until = ktime_get_ns() + TABLE_SLICE;
 	struct shunt_buckets *buckets;
-	unsigned int group, shift;
+	unsigned int group, end, shift;
 
 	buckets = rcu_dereference(table->sn->buckets);
 	if (table->sweep_at >> 32)
@@ -379,15 +394,13 @@ static bool sweep_slice(struct shunt_table *table)
 	if (!buckets)
 		return true;
 	shift = buckets->shift + TABLE_GROUP_BITS;
-	for (group = (u32)table->sweep_at >> shift; group < groups_of(buckets); group++) {
-		if ((s32)(READ_ONCE(buckets->due[group]) - (u32)jiffies) > 0)
-			continue;
-		sweep_group(table->sn, buckets, group);
-		if (ktime_get_ns() > until) {
-			group++;
-			break;
-		}
-	}
+	group = (u32)table->sweep_at >> shift;
+	do {
+		end = min(group + TABLE_GLANCE, groups_of(buckets));
+		group = first_due(buckets, group, end);
+		if (group < end)
+			sweep_group(table->sn, buckets, group++);
+	} while (group < groups_of(buckets) && ktime_get_ns() <= until);
 	table->sweep_at = (table->sweep_at & BIT_ULL(32)) + ((u64)group << shift);
 	return table->sweep_at >> 33;
 }
