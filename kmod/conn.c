@@ -116,14 +116,14 @@ static struct kmem_cache *conn_cache(const struct shunt_conn *conn)
 	return conn_caches[shunt_conn_is_ipv6(conn)][conn->mode];
 }
 
-static void conn_free(struct shunt_conn *conn)
+void shunt_conn_free(struct shunt_conn *conn)
 {
 	kmem_cache_free(conn_cache(conn), conn);
 }
 
 static void conn_free_rcu(struct rcu_head *rcu)
 {
-	conn_free(container_of(rcu, struct shunt_conn, rcu));
+	shunt_conn_free(container_of(rcu, struct shunt_conn, rcu));
 }
 
 void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to)
@@ -139,7 +139,8 @@ void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to)
 	shunt_table_due(server->service->sn, conn->hash, shunt_conn_left(conn));
 }
 
-bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
+/* Who gets true has it to free, after a grace period. */
+static bool conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
 {
 	struct shunt_table *table = sn->table;
 	bool nat = conn->mode == SHUNT_MODE_NAT;
@@ -161,7 +162,22 @@ bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
 
 	shunt_table_count(sn, -1, nat);
 	shunt_server_conn_gone(conn->server, state);
+	return true;
+}
+
+bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn)
+{
+	if (!conn_unlink(sn, conn))
+		return false;
 	call_rcu(&conn->rcu, conn_free_rcu);
+	return true;
+}
+
+bool shunt_conn_delete(struct shunt_net *sn, struct shunt_conn *conn)
+{
+	if (!conn_unlink(sn, conn))
+		return false;
+	shunt_table_bury(sn->table, conn);
 	return true;
 }
 
@@ -287,7 +303,7 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 			shunt_conn_unlink(sn, other);
 			continue;
 		}
-		conn_free(conn);
+		shunt_conn_free(conn);
 		if (shunt_end_dir(taken) == SHUNT_DIR_CLIENT &&
 		    shunt_end_is(taken, shunt_tuple_view(&pkt->tuple)))
 			return other;
@@ -304,7 +320,7 @@ bool shunt_conn_expire(struct shunt_net *sn, struct shunt_conn *conn)
 {
 	u8 state = READ_ONCE(conn->state);
 
-	if (!shunt_conn_unlink(sn, conn))
+	if (!shunt_conn_delete(sn, conn))
 		return false;
 	/* It is out of the table, and readable under RCU. */
 	trace_shunt_conn_expired(conn, state);

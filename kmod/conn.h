@@ -7,6 +7,7 @@
 #define SHUNT_CONN_H
 
 #include <linux/jiffies.h>
+#include <linux/llist.h>
 #include <linux/types.h>
 #include <uapi/linux/shunt.h>
 
@@ -58,7 +59,10 @@ enum {
 struct shunt_conn {
 	unsigned long next;	/* in the chain of the client's tuple */
 	struct shunt_server *server;	/* counted in server->conns while linked */
-	struct rcu_head rcu;
+	union {			/* once it is out of the table */
+		struct rcu_head rcu;
+		struct llist_node dead;
+	};
 	u32 hash;	/* of the client's tuple */
 	u32 seen;	/* jiffies of the last packet, up to a second old */
 	u32 seq[SHUNT_DIRS];	/* TCP: next of this side, up to SHUNT_TCP_LAG old */
@@ -187,7 +191,16 @@ void shunt_conn_fill(union shunt_conn_any *any, const struct shunt_tuple *tuple,
  */
 bool shunt_conn_unlink(struct shunt_net *sn, struct shunt_conn *conn);
 
-/* The same because its time was up; sends the resets that its service asks for. */
+/*
+ * The same by a task, which may take many out: the table's worker frees them, so
+ * that no softirq is busy with that while packets wait.
+ */
+bool shunt_conn_delete(struct shunt_net *sn, struct shunt_conn *conn);
+
+/* Any context, after a grace period. */
+void shunt_conn_free(struct shunt_conn *conn);
+
+/* As shunt_conn_delete(), for its time was up; sends the resets that its service asks for. */
 bool shunt_conn_expire(struct shunt_net *sn, struct shunt_conn *conn);
 
 /*

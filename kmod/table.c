@@ -37,9 +37,15 @@
  * the look at all: with 16 buckets neither takes a hundredth of a processor when
  * ten million connections come and go within five minutes.
  *
+ * What a task takes out in numbers, the sweep or a command, the worker frees, in
+ * slices too, after a grace period; RCU's own callbacks would do it in a softirq,
+ * where packets wait. What a packet takes out is freed by a callback, for that
+ * keeps pace with packets.
+ *
  * Life: the table comes before the hooks and goes after them, when a grace
  * period has shown that no packet is inside.
  */
+#include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -60,7 +66,7 @@ enum {
 	TABLE_STRIDE = 256,		/* chains moved before another may run */
 	TABLE_SLICE = 1500 * NSEC_PER_USEC,
 	TABLE_GROUP_BITS = 4,		/* buckets that share a time to be swept */
-	TABLE_GLANCE = 1024,		/* groups between looks at the clock */
+	TABLE_GLANCE = 1024,		/* groups or connections between looks at the clock */
 	TABLE_FAR = 1 << 30,		/* jiffies, farther than any */
 };
 
@@ -69,7 +75,10 @@ struct shunt_table {
 	struct work_struct resize;
 	bool starved;			/* there was no memory for other buckets */
 	struct delayed_work sweep;
-	u64 sweep_at;			/* a hash; the worker's own */
+	u64 sweep_at;			/* a hash; the worker's own, and what follows */
+	struct llist_node *dying;	/* connections, to be freed after the grace period */
+	unsigned long grace;
+	struct llist_head dead;		/* those for the next */
 	spinlock_t locks[TABLE_LOCKS];	/* of chains, by the upper bits of their hashes */
 };
 
@@ -405,6 +414,47 @@ static bool sweep_slice(struct shunt_table *table)
 	return table->sweep_at >> 33;
 }
 
+void shunt_table_bury(struct shunt_table *table, struct shunt_conn *conn)
+{
+	llist_add(&conn->dead, &table->dead);
+}
+
+static struct llist_node *free_one(struct llist_node *node)
+{
+	struct llist_node *next = node->next;
+
+	shunt_conn_free(llist_entry(node, struct shunt_conn, dead));
+	return next;
+}
+
+/* A slice of freeing, if there is what no reader can stand on any more. */
+static bool free_slice(struct shunt_table *table)
+{
+	u64 until = ktime_get_ns() + TABLE_SLICE;
+	unsigned int n;
+
+	if (!table->dying) {
+		table->dying = llist_del_all(&table->dead);
+		if (table->dying)
+			table->grace = start_poll_synchronize_rcu();
+		return false;
+	}
+	if (!poll_state_synchronize_rcu(table->grace))
+		return false;
+	for (n = 1; table->dying && (n % TABLE_GLANCE || ktime_get_ns() <= until); n++)
+		table->dying = free_one(table->dying);
+	return true;
+}
+
+/* When nobody reads the table any more. */
+static void free_all(struct llist_node *node)
+{
+	while (node) {
+		node = free_one(node);
+		cond_resched();
+	}
+}
+
 static void table_sweep(struct work_struct *work)
 {
 	struct shunt_table *table = container_of(work, struct shunt_table, sweep.work);
@@ -412,6 +462,10 @@ static void table_sweep(struct work_struct *work)
 	unsigned int bits;
 	bool done;
 
+	if (free_slice(table)) {
+		schedule_delayed_work(&table->sweep, delay);
+		return;
+	}
 	rcu_read_lock();
 	done = !shunt_table_conns(table->sn) || sweep_slice(table);
 	bits = rcu_dereference(table->sn->buckets)->bits;
@@ -438,7 +492,7 @@ static unsigned int delete_from(struct shunt_net *sn, unsigned long end,
 		if (shunt_end_dir(end) != SHUNT_DIR_CLIENT)
 			continue;
 		local_bh_disable();
-		n += fn(conn, arg) && shunt_conn_unlink(sn, conn);
+		n += fn(conn, arg) && shunt_conn_delete(sn, conn);
 		local_bh_enable();
 	}
 	return n;
@@ -665,6 +719,8 @@ void shunt_table_free(struct shunt_table *table)
 
 	cancel_delayed_work_sync(&table->sweep);
 	cancel_work_sync(&table->resize);
+	free_all(table->dying);
+	free_all(llist_del_all(&table->dead));
 	buckets_free(rcu_dereference_protected(sn->buckets, true));
 	RCU_INIT_POINTER(sn->buckets, NULL);
 	kfree(table);

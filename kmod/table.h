@@ -51,6 +51,9 @@ void shunt_table_unlock_one(struct shunt_table *table, u32 hash);
 void shunt_table_insert(struct shunt_table *table, unsigned long end);
 void shunt_table_remove(struct shunt_table *table, unsigned long end);
 
+/* Any context. Has a connection that is unlinked freed after a grace period. */
+void shunt_table_bury(struct shunt_table *table, struct shunt_conn *conn);
+
 /*
  * Under RCU, bottom halves off. Unlinks the first connection that fn says yes to
  * in the chain of a hash. False if there is none.
