@@ -28,6 +28,9 @@
 #    The VIP is 198.51.100.1 and 2001:db8:f::1; the router sends it to the director.
 set -euo pipefail
 
+# shellcheck source=selftests/path.sh
+source "$(dirname "${BASH_SOURCE[0]}")/path.sh"
+
 # What the VM tells its scripts. On the host there is no module, and no network:
 # a script there may still use the rest.
 SHUNT_TOP=${SHUNT_TOP-$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")}
