@@ -312,7 +312,7 @@ not_loaded() {
 		# shellcheck disable=SC2086 # words
 		run $words
 		if [[ $status -eq 1 && -z $output && $error == *"not loaded"* &&
-			$error == *"'modprobe shunt'"* && $error == *"insmod shunt.ko"* ]] && one_sentence; then
+			$error == *"'modprobe shunt'"* && $error == *"as README.md says"* ]] && one_sentence; then
 			pass "not loaded: shunt $words"
 		else
 			fail "not loaded: shunt $words" "status $status: $error"

@@ -97,6 +97,11 @@ insmod_shunt() {
 # moment there are both they and the module.
 attach_if_asked() {
 	[[ ${SHUNT_TEST_ATTACH-} && -e /run/netns/${NS_PREFIX}director && -d /sys/module/shunt ]] ||
+# The README's command that loads a module which is not installed, as root has it.
+insmod_command() {
+	sed -n 's/sudo //g; s/^    \(.*modprobe.*insmod shunt\.ko\)$/\1/p' "$SHUNT_TOP/README.md"
+}
+
 		return 0
 	shunt attach eth0
 	shunt attach eth1

@@ -233,7 +233,7 @@ bool nl_try_open(void)
 static void open_family(void)
 {
 	if (!family && !nl_try_open())
-		die("the kernel module is not loaded; load it with 'modprobe shunt', or 'insmod shunt.ko' from the build directory");
+		die("the kernel module is not loaded; load it with 'modprobe shunt', or without installing it as README.md says");
 }
 
 static const char *origin_word(const struct request *req, uint16_t nest,
