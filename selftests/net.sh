@@ -45,6 +45,10 @@ NAT_SERVERS=(n1 n2)
 HTTP_PORTS=(80 8080)
 UDP_PORTS=(53 5353)
 
+# Who shows how servers are prepared sets this, and finds the DSR servers without
+# the VIP, and the NAT servers without a route.
+BARE_SERVERS=${BARE_SERVERS-}
+
 # Names are unique to the run; a caller who wants plain ones sets it empty.
 NS_PREFIX=${NS_PREFIX-s$$-}
 WORK=$(mktemp -d)
@@ -93,15 +97,15 @@ insmod_shunt() {
 	attach_if_asked
 }
 
-# With SHUNT_TEST_ATTACH the director's devices have the fast hook from the
-# moment there are both they and the module.
-attach_if_asked() {
-	[[ ${SHUNT_TEST_ATTACH-} && -e /run/netns/${NS_PREFIX}director && -d /sys/module/shunt ]] ||
 # The README's command that loads a module which is not installed, as root has it.
 insmod_command() {
 	sed -n 's/sudo //g; s/^    \(.*modprobe.*insmod shunt\.ko\)$/\1/p' "$SHUNT_TOP/README.md"
 }
 
+# With SHUNT_TEST_ATTACH the director's devices have the fast hook from the
+# moment there are both they and the module.
+attach_if_asked() {
+	[[ ${SHUNT_TEST_ATTACH-} && -e /run/netns/${NS_PREFIX}director && -d /sys/module/shunt ]] ||
 		return 0
 	shunt attach eth0
 	shunt attach eth1
@@ -214,11 +218,15 @@ topo_segment() {
 
 # topo_dsr NAME NUMBER
 topo_dsr() {
+	local vips=("$VIP4/32" "$VIP6/128")
+	local sysctls=(ipv4/conf/all/arp_ignore=1 ipv4/conf/all/arp_announce=2)
+
+	[[ ! $BARE_SERVERS ]] || vips=() sysctls=()
 	{
-		topo_device lo "$VIP4/32" "$VIP6/128"
+		topo_device lo "${vips[@]}"
 		topo_device eth0 "10.0.0.$2" "2001:db8:a::$2"
 		topo_routes 10.0.0.1 2001:db8:a::1 default
-	} | topo_batch "$1" ipv4/conf/all/arp_ignore=1 ipv4/conf/all/arp_announce=2
+	} | topo_batch "$1" "${sysctls[@]}"
 }
 
 # topo_nat NAME NUMBER
@@ -226,7 +234,7 @@ topo_nat() {
 	{
 		topo_device lo
 		topo_device eth0 "10.1.0.$2" "2001:db8:b::$2"
-		topo_routes 10.1.0.1 2001:db8:b::1 default
+		[[ $BARE_SERVERS ]] || topo_routes 10.1.0.1 2001:db8:b::1 default
 	} | topo_batch "$1"
 }
 
