@@ -57,6 +57,12 @@ is "with --all, each kernel runs all that it can" "$(chosen --all | sort)" "$({
 		paste -d ' ' <(scripts '^# only: ') -
 } | sort)"
 
+# What users do first, on the kernels that they have.
+for test in forward transfer weights servers lifecycle director cli json ipvs; do
+	is "test-$test runs on 6.1 and 6.12" \
+		"$(chosen | grep "^test-$test " | grep -v debug | xargs)" "test-$test 6.1 test-$test 6.12"
+done
+
 one=$(scripts '^# kernels: 6.12$' | head -n 1)
 is "what is named runs on 6.1 and 6.12" "$(chosen "$one")" "$one 6.1"$'\n'"$one 6.12"
 for kernel in 6.1 debug; do

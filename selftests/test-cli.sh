@@ -6,7 +6,6 @@
 # needs no module is in host-cli.sh.
 #
 #    The network of net.sh; no packet of a service is sent.
-# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 

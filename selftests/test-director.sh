@@ -5,7 +5,6 @@
 # untouched, but for what every router does. Programs on the director may be
 # clients. Its own listeners are never reached through the port of a service,
 # whoever asks, whatever the state; those on other ports of the VIP are.
-# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -14,7 +14,6 @@
 #     by ip_vs, whose TCP resets it. shunt resets it and counts it.
 #
 # The VIPs of ip_vs, 198.51.100.2 and 2001:db8:f::2, are routed as the others.
-# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

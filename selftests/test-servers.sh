@@ -6,7 +6,6 @@
 # every download arrives as it was sent, and a connection stays where it is.
 # The tuple of a finished connection serves for a new one at once. Deleting
 # the service ends what it had.
-# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

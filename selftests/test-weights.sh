@@ -5,7 +5,6 @@
 # new connection and keeps the old ones; a change of scheduler leaves them be.
 # Where no server can take it, and for a segment of no connection, the client
 # is told at once, and each such packet is counted under its reason.
-# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
