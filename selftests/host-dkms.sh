@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Test installing with DKMS: build and install for each kernel in a throwaway tree, then
-# modprobe of what it installed in a VM of that kernel; a plain "make modules"
-# with insmod; kernels out of range, which DKMS must decline. Nothing is left
-# on this machine. Arguments: the kernels.
+# Test installing with DKMS: in a throwaway tree it builds and installs by itself
+# for each kernel, as when a kernel is new, and a VM of that kernel loads what it
+# installed; a plain "make modules" with the README's insmod; kernels out of range or
+# without what the module is linked against, which DKMS must decline; "make
+# dkms-install" as root has it. Nothing is left on this machine. Arguments: the
+# kernels.
 set -uo pipefail
 
 top=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+# shellcheck source=selftests/path.sh
+source "$top/selftests/path.sh"
 mkdir -p "$top/build"
 # In the tree, so that the VM sees it.
 dir=$(mktemp -d "$top/build/dkms.XXXXXX")
@@ -32,17 +36,31 @@ check() {
 
 # dkms in the throwaway tree: VERB KERNEL-RELEASE [OPTIONS...]
 dkms_here() {
-	dkms "$1" shunt/"$version" -k "$2" --dkmstree "$dir/dkms" \
-		--sourcetree "$dir/usr/src" --installtree "$dir/lib/modules" \
-		--no-depmod "${@:3}"
+	dkms "$1" -k "$2" --dkmstree "$dir/dkms" --sourcetree "$dir/usr/src" \
+		--installtree "$dir/lib/modules" --no-depmod "${@:3}"
 }
 
-# out_of_range RELEASE: DKMS says so with status 77.
-out_of_range() {
+# declined RELEASE HEADERS: DKMS says so with status 77.
+declined() {
 	local status=0
 
-	dkms_here build "$1" --kernelsourcedir "$headers" || status=$?
+	dkms_here build "$1" shunt/"$version" --kernelsourcedir "$2" || status=$?
 	[[ $status -eq 77 ]]
+}
+
+# without OPTION: a kernel's headers that have it not.
+without() {
+	mkdir -p "$dir/headers"
+	sed "s/^$1=.*/# $1 is not set/" "$headers/.config" >"$dir/headers/.config"
+}
+
+fails() {
+	! "$@"
+}
+
+# linked FILE.ko: the options that bring what the module depends on.
+linked() {
+	modinfo -F depends "$1" | tr ',a-z' '\nA-Z' | sed 's/^/CONFIG_/'
 }
 
 nothing_in() {
@@ -67,21 +85,39 @@ for kernel; do
 	release=$("$top/selftests/vm/kernel" --release "$kernel")
 	headers=/lib/modules/$release/build
 	mkdir -p "$dir/lib/modules/$release"
-	check "DKMS builds for $release" dkms_here build "$release" &&
-		check "DKMS installs for $release" dkms_here install "$release" &&
+	check "DKMS builds and installs by itself for $release" dkms_here autoinstall "$release" &&
 		check "the installed module loads on $kernel, as a name and by its family" \
 			"$top/selftests/installed" "$kernel" "$dir/lib/modules/$release"
-	check "DKMS removes it again for $release" dkms_here uninstall "$release"
+	check "DKMS removes it again for $release" dkms_here uninstall "$release" shunt/"$version"
 	check "... and leaves no module" nothing_in "$dir/lib/modules/$release"
 	check "make modules KDIR=... for $release" \
 		make -C "$dir/usr/src/shunt-$version" modules KDIR="$headers"
 	check "... leaves one shunt.ko, that loads" \
 		"$top/selftests/installed" "$kernel" "$dir/usr/src/shunt-$version/shunt.ko"
+	options=$(linked "$dir/usr/src/shunt-$version/shunt.ko")
 	make -C "$dir/usr/src/shunt-$version" clean-modules >/dev/null
+	check "it is linked against other modules" test "$(wc -l <<<"$options")" -ge 3
+	# For a release that it has not built for, and cannot: of its headers there is
+	# the configuration only.
+	for option in $options; do
+		without "$option"
+		check "DKMS declines it without $option" declined "${release%%-*}-other" "$dir/headers"
+	done
+	without nothing
+	check "DKMS tries it with all of them" fails declined "${release%%-*}-other" "$dir/headers"
 done
 
+check "make dkms-install lets modprobe know, and make dkms-remove forget" \
+	"$top/selftests/as-root" "$kernel" bash -ec "
+		make -C '$top' dkms-install
+		modprobe -S $release --show-depends shunt | grep -q /nf_defrag_ipv6
+		modprobe -S $release --show-depends shunt | grep -q /updates/dkms/shunt
+		make -C '$top' dkms-remove
+		[[ ! \$(modprobe -S $release --show-depends shunt) ]]
+		[[ ! -e /usr/src/shunt-$version ]]"
+
 for release in 5.15.0-1-amd64 6.0.0-1-amd64 6.13.0-1-amd64 7.1.0-1-amd64; do
-	check "DKMS declines $release as out of range" out_of_range "$release"
+	check "DKMS declines $release as out of range" declined "$release" "$headers"
 done
 
 echo "1..$count"

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Test "make install" and "make uninstall" with DESTDIR and PREFIX: exactly the
 # promised files appear, the module installed loads in a VM, and nothing is left
-# afterwards. It works on a copy of the tree. Arguments: the kernels.
+# afterwards; and without, as root has them. It works on a copy of the tree.
+# Arguments: the kernels.
 set -uo pipefail
 
 top=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+# shellcheck source=selftests/path.sh
+source "$top/selftests/path.sh"
 mkdir -p "$top/build"
 dir=$(mktemp -d "$top/build/install.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
@@ -59,6 +62,15 @@ for kernel; do
 		"$top/selftests/installed" "$kernel" "$dir/root/lib/modules/$release"
 	check "make uninstall for $release" make "${arguments[@]}" uninstall
 	check "... leaves nothing" nothing_left
+	check "with neither, make install lets modprobe know, and make uninstall forget" \
+		"$top/selftests/as-root" "$kernel" bash -ec "
+			make -C '$dir/tree' install
+			modprobe -S $release --show-depends shunt | grep -q /nf_defrag_ipv6
+			modprobe -S $release --show-depends shunt | grep -q /updates/shunt
+			/usr/local/sbin/shunt -V
+			make -C '$dir/tree' uninstall
+			[[ ! \$(modprobe -S $release --show-depends shunt) ]]
+			[[ ! -e /usr/local/sbin/shunt ]]"
 done
 
 echo "1..$count"
