@@ -6,7 +6,7 @@
 #ifndef SHUNT_SCHED_H
 #define SHUNT_SCHED_H
 
-#include "service.h"
+#include "pool.h"
 
 struct shunt_sched {
 	const char *name;	/* SHUNT_SCHEDULER_MAX bytes at most */

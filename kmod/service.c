@@ -30,6 +30,7 @@
 #include "limit.h"
 #include "link.h"
 #include "match.h"
+#include "pool.h"
 #include "sched.h"
 #include "service.h"
 #include "syn.h"
@@ -49,63 +50,6 @@ struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *na
 	lockdep_assert_held(&sn->lock);
 	strscpy(key, name, sizeof(key));
 	return rhashtable_lookup_fast(&sn->by_name, key, by_name_params);
-}
-
-/* A pool with room for every server there is and one more. */
-static struct shunt_pool *pool_alloc(const struct shunt_service *service,
-				     const struct shunt_sched *sched)
-{
-	unsigned int room = list_count_nodes((struct list_head *)&service->servers) + 1;
-	struct shunt_pool *pool;
-
-	pool = kvzalloc(struct_size(pool, slot, room), GFP_KERNEL_ACCOUNT);
-	if (!pool)
-		return NULL;
-	pool->sched = sched;
-	pool->total = room;
-	return pool;
-}
-
-static void pool_put(struct shunt_pool *pool, unsigned int at, struct shunt_server *server,
-		     u32 end)
-{
-	pool->slot[at].server = server;
-	pool->slot[at].weight = server->weight;
-	pool->slot[at].end = end;
-	WRITE_ONCE(server->index, at);
-}
-
-/* Fills a pool with what the configuration now says and makes it the service's. */
-static void pool_publish(struct shunt_service *service, struct shunt_pool *pool)
-{
-	struct shunt_server *server;
-	struct shunt_pool *old;
-	unsigned int n = 0;
-	bool nat = false;
-	u32 sum = 0;
-
-	lockdep_assert_held(&service->sn->lock);
-	spin_lock_bh(&service->sched_lock);
-	list_for_each_entry(server, &service->servers, list) {
-		/* What was earned under other weights says nothing under these. */
-		server->credit = 0;
-		if (server->removed || !server->weight)
-			continue;
-		sum += server->weight;
-		nat |= server->mode == SHUNT_MODE_NAT;
-		pool_put(pool, n++, server, sum);
-	}
-	spin_unlock_bh(&service->sched_lock);
-	pool->count = n;
-	pool->dsr = n && !nat;
-	list_for_each_entry(server, &service->servers, list)
-		if (!server->removed && !server->weight)
-			pool_put(pool, n++, server, sum);
-	pool->total = n;
-	old = rcu_replace_pointer(service->pool, pool, lockdep_is_held(&service->sn->lock));
-	if (old)
-		kvfree_rcu(old, rcu);
-	service->sn->generation++;
 }
 
 static const struct shunt_sched *service_sched(const struct shunt_service *service)
@@ -423,7 +367,7 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 	spin_lock_init(&service->sched_lock);
 	INIT_LIST_HEAD(&service->servers);
 	service->drops = shunt_drops_alloc();
-	pool = pool_alloc(service, change->sched ?: shunt_sched_at(0));
+	pool = shunt_pool_alloc(service, change->sched ?: shunt_sched_at(0));
 	if (!service->drops || !pool) {
 		kvfree(pool);
 		free_percpu(service->drops);
@@ -512,10 +456,10 @@ int shunt_service_set(struct shunt_service *service,
 		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
 				    "packet can be changed only while the service has no server");
 	if (change->sched) {
-		pool = pool_alloc(service, change->sched);
+		pool = shunt_pool_alloc(service, change->sched);
 		if (!pool)
 			return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the scheduler");
-		pool_publish(service, pool);
+		shunt_pool_publish(service, pool);
 	}
 	change_apply(service, change);
 	service->sn->generation++;
@@ -660,7 +604,7 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	err = server_check(service, addr, port, mode, no);
 	if (err)
 		return err;
-	pool = pool_alloc(service, service_sched(service));
+	pool = shunt_pool_alloc(service, service_sched(service));
 	if (!server) {
 		fresh = server_alloc(service, addr, port);
 		server = fresh;
@@ -680,7 +624,7 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	WRITE_ONCE(server->removed, false);
 	server->weight = weight;
 	service->sn->server_count++;
-	pool_publish(service, pool);
+	shunt_pool_publish(service, pool);
 	return 0;
 }
 
@@ -696,7 +640,7 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 		if (err)
 			return err;
 	}
-	pool = pool_alloc(service, service_sched(service));
+	pool = shunt_pool_alloc(service, service_sched(service));
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 
@@ -706,7 +650,7 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 	}
 	if (change->has_weight)
 		server->weight = change->weight;
-	pool_publish(service, pool);
+	shunt_pool_publish(service, pool);
 	return 0;
 }
 
@@ -714,13 +658,13 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
 {
 	struct shunt_service *service = server->service;
 	struct shunt_net *sn = service->sn;
-	struct shunt_pool *pool = pool_alloc(service, service_sched(service));
+	struct shunt_pool *pool = shunt_pool_alloc(service, service_sched(service));
 
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 	WRITE_ONCE(server->removed, true);
 	sn->server_count--;
-	pool_publish(service, pool);
+	shunt_pool_publish(service, pool);
 	server->removed_at = get_state_synchronize_rcu();
 	list_add_tail(&server->leaving, &sn->leaving);
 	schedule_work(&sn->reap);

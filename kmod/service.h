@@ -18,6 +18,7 @@
 #include "stats.h"
 
 struct shunt_link;
+struct shunt_pool;
 struct shunt_sched;
 
 /* What packets are matched by. Compared whole, so padding must be zero. */
@@ -68,24 +69,6 @@ struct shunt_server {
 
 	s64 credit;			/* of sched_wrr; service->sched_lock */
 	struct rcu_head rcu;
-};
-
-/*
- * What a scheduler chooses from: the first "count" are the servers with a weight
- * above 0, the rest are those with none. Immutable and replaced whole by every
- * change, read under RCU.
- */
-struct shunt_pool {
-	struct rcu_head rcu;
-	const struct shunt_sched *sched;
-	unsigned int count;
-	unsigned int total;
-	bool dsr;		/* there are such, all in this mode */
-	struct shunt_pool_slot {
-		struct shunt_server *server;
-		u32 weight;
-		u32 end;	/* sum of the weights up to this one's */
-	} slot[] __counted_by(total);
 };
 
 struct shunt_service {

@@ -29,6 +29,7 @@
 
 #include "conn.h"
 #include "limit.h"
+#include "pool.h"
 #include "syn.h"
 
 enum {
