@@ -7,7 +7,14 @@
 static const struct shunt_sched *const schedulers[] = {
 	&shunt_sched_rr,
 	&shunt_sched_wrr,
+	&shunt_sched_lc,
 	&shunt_sched_wlc,
+	&shunt_sched_sed,
+	&shunt_sched_nq,
+	&shunt_sched_fo,
+	&shunt_sched_ovf,
+	&shunt_sched_random,
+	&shunt_sched_p2c,
 };
 
 const struct shunt_sched *shunt_sched_at(unsigned int i)
@@ -41,22 +48,39 @@ static unsigned int slot_at(const struct shunt_pool *pool, u32 point)
 	return low;
 }
 
-struct shunt_server *shunt_sched_row(const struct shunt_pool *pool, u32 hash)
+/*
+ * The share of a server that is out goes to all others, by their weights, since
+ * each hash that meets it is hashed again. Where so many are out that this misses
+ * time and again, the next in the pool must do.
+ */
+const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool, u32 hash)
 {
-	unsigned int i, at;
+	unsigned int i, at = 0;
+	u32 sum;
 
 	if (!pool->count)
 		return NULL;
-	at = slot_at(pool, reciprocal_scale(hash, pool->slot[pool->count - 1].end));
+	sum = pool->slot[pool->count - 1].end;
+	for (i = 0; i < SHUNT_SCHED_PROBES; i++) {
+		at = slot_at(pool, reciprocal_scale(hash, sum));
+		if (likely(shunt_server_usable(pool->slot[at].server)))
+			return &pool->slot[at];
+		hash = shunt_sched_rehash(hash);
+	}
 	for (i = 0; i < pool->count; i++) {
-		struct shunt_server *server = pool->slot[at].server;
-
-		if (likely(shunt_server_usable(server)))
-			return server;
+		if (shunt_server_usable(pool->slot[at].server))
+			return &pool->slot[at];
 		if (++at == pool->count)
 			at = 0;
 	}
 	return NULL;
+}
+
+struct shunt_server *shunt_sched_row(const struct shunt_pool *pool, u32 hash)
+{
+	const struct shunt_pool_slot *slot = shunt_sched_at_hash(pool, hash);
+
+	return slot ? slot->server : NULL;
 }
 
 #ifdef SHUNT_SELFTEST

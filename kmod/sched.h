@@ -6,6 +6,8 @@
 #ifndef SHUNT_SCHED_H
 #define SHUNT_SCHED_H
 
+#include <linux/jhash.h>
+
 #include "pool.h"
 
 struct shunt_sched {
@@ -24,7 +26,32 @@ struct shunt_sched {
 
 extern const struct shunt_sched shunt_sched_rr;
 extern const struct shunt_sched shunt_sched_wrr;
+extern const struct shunt_sched shunt_sched_lc;
 extern const struct shunt_sched shunt_sched_wlc;
+extern const struct shunt_sched shunt_sched_sed;
+extern const struct shunt_sched shunt_sched_nq;
+extern const struct shunt_sched shunt_sched_fo;
+extern const struct shunt_sched shunt_sched_ovf;
+extern const struct shunt_sched shunt_sched_random;
+extern const struct shunt_sched shunt_sched_p2c;
+
+enum {
+	/* So many that one in five servers, if it is all that is left, is missed by 3 %. */
+	SHUNT_SCHED_PROBES = 16,
+};
+
+/* What is tried next where a hash has led to a server that is out. */
+static inline u32 shunt_sched_rehash(u32 hash)
+{
+	return jhash_1word(hash, 0);
+}
+
+/*
+ * Under RCU, any context. The slot of a usable server whose share of the weights
+ * a hash is in; NULL if there is none. Does not look at all of them while some
+ * can be found otherwise.
+ */
+const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool, u32 hash);
 
 /*
  * Under RCU, any context. The server that the hash of a tuple alone chooses, by

@@ -309,7 +309,7 @@ text() {
 		servers 8
 		connections 0
 		hooked yes
-		schedulers rr wrr wlc
+		schedulers rr wrr lc wlc sed nq fo ovf random p2c
 		devices
 		END
 	)"
@@ -384,8 +384,8 @@ missing_refused() {
 	refuses "'10.0.0.12': $no" server set web-tls 10.0.0.12 mode nat
 
 	no="there is no scheduler of this name; 'shunt status' lists them"
-	refuses "'lc': $no" service add other tcp 198.51.100.7:80 scheduler lc
-	refuses "'lc': $no" service set web scheduler lc
+	refuses "'lblc': $no" service add other tcp 198.51.100.7:80 scheduler lblc
+	refuses "'lblc': $no" service set web scheduler lblc
 	refuses "'RR': $no" service set web mode nat scheduler RR
 }
 

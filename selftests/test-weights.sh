@@ -107,7 +107,7 @@ like "each answers" "$was" "^d1=1?[09] d2=1?[09]$"
 weights web 0 0 1
 is "weight 0 keeps them" "$(ask rest)" "$was"
 is "and takes no other" "$(requests 6 http://$VIP4/)" "d3=6"
-for scheduler in rr wrr wlc; do
+for scheduler in rr wrr lc wlc sed nq fo ovf random p2c; do
 	shunt service set web scheduler $scheduler
 	is "scheduler $scheduler keeps them" "$(ask rest)" "$was"
 done

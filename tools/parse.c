@@ -22,7 +22,9 @@ static const char *const mode_list[] = {
 };
 
 /* For help only: which schedulers there are is the kernel's to say. */
-static const char *const scheduler_list[] = { "rr", "wrr", "wlc" };
+static const char *const scheduler_list[] = {
+	"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "random", "p2c",
+};
 
 static const char *const on_expire_list[] = {
 	[SHUNT_ON_EXPIRE_SILENT] = "silent",

@@ -3,133 +3,271 @@
 #include <linux/slab.h>
 
 #include "../selftest.h"
+#include "../sched_walk.h"
+
+enum { SCHED_SERVERS = 10 };
 
 struct sched_bench {
 	struct shunt_service service;
-	struct shunt_server server[3];
+	struct shunt_server server[SCHED_SERVERS];
+	unsigned int count[SCHED_SERVERS];	/* chosen in the last run */
 	struct shunt_pool *pool;
 };
 
-/* Chooses n times. Counts by server, and remembers the order as digits. */
-static void __init sched_run(struct sched_bench *bench, const struct shunt_sched *sched,
-			     unsigned int n, unsigned int count[3], char *order)
+static char __init sched_digit(const struct sched_bench *bench, const struct shunt_server *server)
 {
-	static const struct shunt_tuple tuple;
-	unsigned int i;
+	return server ? '0' + (server - bench->server) : '-';
+}
 
-	memset(count, 0, 3 * sizeof(*count));
-	for (i = 0; i < n; i++) {
-		struct shunt_server *server = sched->pick(&bench->service, bench->pool, &tuple);
+static struct shunt_server * __init sched_pick(struct sched_bench *bench,
+					       const struct shunt_sched *sched)
+{
+	static const struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
 
-		order[i] = '-';
+	return sched->pick(&bench->service, bench->pool, &tuple);
+}
+
+/* Chooses n times, and counts by server. */
+static void __init sched_run(struct sched_bench *bench, const struct shunt_sched *sched,
+			     unsigned int n)
+{
+	struct shunt_server *server;
+
+	memset(bench->count, 0, sizeof(bench->count));
+	while (n--) {
+		server = sched_pick(bench, sched);
 		if (server) {
-			order[i] = '0' + (server - bench->server);
-			count[server - bench->server]++;
+			bench->count[server - bench->server]++;
 			atomic_inc(&server->conns);
 		}
 	}
-	order[n] = '\0';
 }
 
-static void __init sched_reset(struct sched_bench *bench, const u32 weights[3])
+/* Whether the choices are these, a digit each. */
+static bool __init sched_goes(struct sched_bench *bench, const struct shunt_sched *sched,
+			      const char *order)
+{
+	struct shunt_server *server;
+	char digit;
+
+	for (; *order; order++) {
+		server = sched_pick(bench, sched);
+		if (server)
+			atomic_inc(&server->conns);
+		digit = sched_digit(bench, server);
+		if (digit != *order) {
+			pr_err("shunt: selftest: %s chose %c, not %s\n", sched->name, digit, order);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool __init sched_shares(const struct sched_bench *bench, unsigned int a,
+				unsigned int b, unsigned int c)
+{
+	return bench->count[0] == a && bench->count[1] == b && bench->count[2] == c;
+}
+
+/* As many servers as there are weights, up to the first 0. */
+static void __init sched_reset(struct sched_bench *bench, const u32 *weights)
 {
 	struct shunt_pool *pool = bench->pool;
 	unsigned int i;
+	u32 end = 0;
 
 	memset(bench, 0, sizeof(*bench));
 	bench->pool = pool;
 	spin_lock_init(&bench->service.sched_lock);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < SCHED_SERVERS && weights[i]; i++) {
+		end += weights[i];
 		pool->slot[i].server = &bench->server[i];
 		pool->slot[i].weight = weights[i];
-		pool->slot[i].end = weights[i] + (i ? pool->slot[i - 1].end : 0);
+		pool->slot[i].end = end;
 	}
+	pool->count = i;
+	pool->total = i;
 }
 
-static int __init sched_checks(struct sched_bench *bench)
+static const u32 sched_even[] = { 1, 1, 1, 0 }, sched_uneven[] = { 3, 2, 1, 0 };
+static const u32 sched_ten[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+
+static int __init sched_turn_checks(struct sched_bench *bench)
 {
-	static const u32 even[] = { 1, 1, 1 }, uneven[] = { 3, 2, 1 };
-	unsigned int count[3];
-	char order[64];
-
-	sched_reset(bench, even);
-	sched_run(bench, &shunt_sched_rr, 6, count, order);
-	SHUNT_EXPECT("rr", !strcmp(order, "012012"));
+	sched_reset(bench, sched_even);
+	SHUNT_EXPECT("rr", sched_goes(bench, &shunt_sched_rr, "012012"));
 	bench->server[1].unreachable = true;
-	sched_run(bench, &shunt_sched_rr, 6, count, order);
-	SHUNT_EXPECT("rr passes an unreachable server over", count[0] == 3 && count[2] == 3);
+	sched_run(bench, &shunt_sched_rr, 6);
+	SHUNT_EXPECT("rr passes an unreachable server over", sched_shares(bench, 3, 0, 3));
 
-	sched_reset(bench, uneven);
-	sched_run(bench, &shunt_sched_wrr, 12, count, order);
-	SHUNT_EXPECT("wrr is exact", count[0] == 6 && count[1] == 4 && count[2] == 2);
-	SHUNT_EXPECT("wrr is smooth", !strcmp(order, "010210010210"));
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("wrr is exact and smooth", sched_goes(bench, &shunt_sched_wrr, "010210010210"));
 	bench->server[0].unreachable = true;
-	sched_run(bench, &shunt_sched_wrr, 12, count, order);
-	SHUNT_EXPECT("wrr passes an unreachable server over", !count[0]);
-
-	sched_reset(bench, uneven);
-	sched_run(bench, &shunt_sched_wlc, 12, count, order);
-	SHUNT_EXPECT("wlc is exact", count[0] == 6 && count[1] == 4 && count[2] == 2);
-	SHUNT_EXPECT("wlc begins with the heaviest", order[0] == '0');
-	atomic_set(&bench->server[2].conns, 0);
-	atomic_set(&bench->server[0].conns, 9);
-	sched_run(bench, &shunt_sched_wlc, 1, count, order);
-	SHUNT_EXPECT("wlc fills up who has the least", order[0] == '2');
-
-	bench->server[0].unreachable = true;
-	bench->server[1].unreachable = true;
-	bench->server[2].unreachable = true;
-	sched_run(bench, &shunt_sched_rr, 1, count, order);
-	SHUNT_EXPECT("rr finds nobody", order[0] == '-');
-	sched_run(bench, &shunt_sched_wrr, 1, count, order);
-	SHUNT_EXPECT("wrr finds nobody", order[0] == '-');
-	sched_run(bench, &shunt_sched_wlc, 1, count, order);
-	SHUNT_EXPECT("wlc finds nobody", order[0] == '-');
+	sched_run(bench, &shunt_sched_wrr, 12);
+	SHUNT_EXPECT("wrr passes an unreachable server over", sched_shares(bench, 0, 8, 4));
 	return 0;
 }
 
-/* The servers that these hashes' rows have, one digit each. */
-static const char * __init sched_rows(const struct sched_bench *bench, char *rows)
+static int __init sched_load_checks(struct sched_bench *bench)
 {
-	const struct shunt_server *server;
+	sched_reset(bench, sched_uneven);
+	sched_run(bench, &shunt_sched_wlc, 12);
+	SHUNT_EXPECT("wlc is exact", sched_shares(bench, 6, 4, 2));
+	atomic_set(&bench->server[2].conns, 0);
+	atomic_set(&bench->server[0].conns, 9);
+	SHUNT_EXPECT("wlc fills up who has the least", sched_goes(bench, &shunt_sched_wlc, "2"));
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("wlc begins with the heaviest", sched_goes(bench, &shunt_sched_wlc, "012"));
+
+	sched_reset(bench, sched_even);
+	atomic_set(&bench->server[1].conns, 255);
+	atomic_set(&bench->server[1].states[SHUNT_CONN_STATE_CLOSING], 200);
+	atomic_set(&bench->server[1].states[SHUNT_CONN_STATE_CLOSED], 55);
+	atomic_set(&bench->server[0].conns, 1);
+	atomic_set(&bench->server[2].conns, 1);
+	SHUNT_EXPECT("wlc: 255 inactive are less than one", sched_goes(bench, &shunt_sched_wlc, "1"));
+	SHUNT_EXPECT("wlc: with an active one, more", sched_goes(bench, &shunt_sched_wlc, "02"));
+	SHUNT_EXPECT("sed sees active ones only", sched_goes(bench, &shunt_sched_sed, "1"));
+
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("lc goes by number alone", sched_goes(bench, &shunt_sched_lc, "012012"));
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("sed counts the one to come", sched_goes(bench, &shunt_sched_sed, "010012"));
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("nq: idle ones first", sched_goes(bench, &shunt_sched_nq, "012001"));
+
+	sched_reset(bench, sched_even);
+	shunt_server_await(&bench->server[0], 1);
+	SHUNT_EXPECT("SYNs that wait are connections", sched_goes(bench, &shunt_sched_wlc, "12"));
+	SHUNT_EXPECT("and make nobody idle", sched_goes(bench, &shunt_sched_nq, "012"));
+	return 0;
+}
+
+static int __init sched_weight_checks(struct sched_bench *bench)
+{
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("fo: the heaviest", sched_goes(bench, &shunt_sched_fo, "0000"));
+	bench->server[0].unreachable = true;
+	SHUNT_EXPECT("fo: the next", sched_goes(bench, &shunt_sched_fo, "1111"));
+	bench->server[0].unreachable = false;
+	SHUNT_EXPECT("fo: back", sched_goes(bench, &shunt_sched_fo, "0"));
+
+	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("ovf fills one after the other", sched_goes(bench, &shunt_sched_ovf, "000112-"));
+	atomic_set(&bench->server[1].states[SHUNT_CONN_STATE_CLOSING], 1);
+	SHUNT_EXPECT("ovf: what is closing leaves room", sched_goes(bench, &shunt_sched_ovf, "1-"));
+	return 0;
+}
+
+/*
+ * Pearson's statistic of the last run against shares by weight of those that are
+ * usable, times 1024. With ten servers, chance exceeds 60 once in a billion runs.
+ */
+static u64 __init sched_chi_square(const struct sched_bench *bench)
+{
+	u64 runs = 0, sum = 0, chi = 0;
 	unsigned int i;
 
-	for (i = 0; i < 6; i++) {
-		server = shunt_sched_row(bench->pool, i * (U32_MAX / 6 + 1));
-		rows[i] = server ? '0' + (server - bench->server) : '-';
+	for (i = 0; i < bench->pool->count; i++) {
+		runs += bench->count[i];
+		if (!bench->server[i].unreachable)
+			sum += bench->pool->slot[i].weight;
 	}
-	rows[6] = '\0';
-	return rows;
+	for (i = 0; i < bench->pool->count; i++) {
+		u64 share = div64_u64(runs * bench->pool->slot[i].weight, sum);
+		s64 off = bench->count[i] - share;
+
+		if (!bench->server[i].unreachable)
+			chi += div64_u64(1024 * off * off, share);
+		else if (bench->count[i])
+			return U64_MAX;
+	}
+	return chi;
+}
+
+static int __init sched_random_checks(struct sched_bench *bench)
+{
+	unsigned int i;
+
+	sched_reset(bench, sched_ten);
+	sched_run(bench, &shunt_sched_random, 110000);
+	SHUNT_EXPECT("random is by weight", sched_chi_square(bench) < 60 * 1024);
+	bench->server[9].unreachable = true;
+	bench->server[3].unreachable = true;
+	sched_run(bench, &shunt_sched_random, 110000);
+	SHUNT_EXPECT("random: the share of who is out is everybody's",
+		     sched_chi_square(bench) < 60 * 1024);
+
+	sched_reset(bench, sched_ten);
+	sched_run(bench, &shunt_sched_p2c, 55000);
+	for (i = 0; i < SCHED_SERVERS; i++)
+		SHUNT_EXPECT("p2c is even", abs((int)bench->count[i] - 1000 * (int)sched_ten[i]) < 100);
+	return 0;
+}
+
+/* What all of them have in common. */
+static int __init sched_common_checks(struct sched_bench *bench)
+{
+	const struct shunt_sched *sched;
+	unsigned int i, last;
+
+	for (i = 0; (sched = shunt_sched_at(i)); i++) {
+		sched_reset(bench, sched_ten);
+		for (last = 0; last < SCHED_SERVERS; last++)
+			bench->server[last].unreachable = true;
+		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "-"));
+		bench->server[4].unreachable = false;
+		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "44444"));
+		bench->pool->count = 0;
+		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "-"));
+	}
+	return 0;
+}
+
+/* What hashes alone choose, all of them in even steps. */
+static void __init sched_run_rows(struct sched_bench *bench, unsigned int n)
+{
+	struct shunt_server *server;
+	unsigned int i;
+
+	memset(bench->count, 0, sizeof(bench->count));
+	for (i = 0; i < n; i++) {
+		server = shunt_sched_row(bench->pool, i * (U32_MAX / n + 1));
+		if (server)
+			bench->count[server - bench->server]++;
+	}
 }
 
 static int __init sched_row_checks(struct sched_bench *bench)
 {
-	static const u32 uneven[3] = { 3, 2, 1 };
-	char rows[7];
-
-	sched_reset(bench, uneven);
-	SHUNT_EXPECT("a row is as wide as its weight", !strcmp(sched_rows(bench, rows), "000112"));
-	bench->server[1].unreachable = true;
-	SHUNT_EXPECT("one that is out leaves its row to the next",
-		     !strcmp(sched_rows(bench, rows), "000222"));
-	bench->server[2].unreachable = true;
-	SHUNT_EXPECT("and the last to the first", !strcmp(sched_rows(bench, rows), "000000"));
+	sched_reset(bench, sched_uneven);
+	sched_run_rows(bench, 6);
+	SHUNT_EXPECT("a row is as wide as its weight", sched_shares(bench, 3, 2, 1));
 	bench->server[0].unreachable = true;
-	SHUNT_EXPECT("nobody has a row", !strcmp(sched_rows(bench, rows), "------"));
+	sched_run_rows(bench, 60000);
+	SHUNT_EXPECT("the row of one that is out is everybody's",
+		     sched_chi_square(bench) < 60 * 1024);
+	bench->server[1].unreachable = true;
+	sched_run_rows(bench, 6);
+	SHUNT_EXPECT("and the last one's at last", sched_shares(bench, 0, 0, 6));
+	bench->server[2].unreachable = true;
+	sched_run_rows(bench, 6);
+	SHUNT_EXPECT("nobody has a row", sched_shares(bench, 0, 0, 0));
 	return 0;
 }
 
 int __init shunt_sched_selftest(void)
 {
 	struct sched_bench *bench = kzalloc(sizeof(*bench), GFP_KERNEL);
-	struct shunt_pool *pool = kzalloc(struct_size(pool, slot, 3), GFP_KERNEL);
+	struct shunt_pool *pool = kzalloc(struct_size(pool, slot, SCHED_SERVERS), GFP_KERNEL);
 	int err = -ENOMEM;
 
 	if (bench && pool) {
-		pool->total = 3;
-		pool->count = 3;
+		pool->total = SCHED_SERVERS;
 		bench->pool = pool;
-		err = sched_checks(bench) ?: sched_row_checks(bench);
+		err = sched_turn_checks(bench) ?: sched_load_checks(bench) ?:
+		      sched_weight_checks(bench) ?: sched_random_checks(bench) ?:
+		      sched_common_checks(bench) ?: sched_row_checks(bench);
 	}
 	kfree(pool);
 	kfree(bench);
