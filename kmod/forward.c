@@ -101,6 +101,11 @@ static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_s
 	return forward_alone_nat(pkt, server);
 }
 
+static struct shunt_server *row_of(const struct shunt_packet *pkt, struct shunt_service *service)
+{
+	return shunt_sched_row(service, rcu_dereference(service->pool), pkt);
+}
+
 /*
  * The server of a new connection. While SYNs may be forgotten, and packets go
  * without a connection, what was chosen before is chosen again.
@@ -109,11 +114,15 @@ static __always_inline struct shunt_server *choose(const struct shunt_packet *pk
 						   struct shunt_service *service, bool begins)
 {
 	const struct shunt_pool *pool = rcu_dereference(service->pool);
+	u32 within = begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY;
 
-	if (pkt->tuple.protocol == IPPROTO_TCP &&
-	    (shunt_pressed(pkt->sn, service, begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY) ||
-	     (begins && shunt_limit_reached(pkt->sn, service))))
-		return shunt_sched_row(pool, pkt->hash);
+	if (pkt->tuple.protocol == IPPROTO_TCP) {
+		if (shunt_pressed(pkt->sn, service, within) ||
+		    (begins && shunt_limit_reached(pkt->sn, service)))
+			return shunt_sched_row(service, pool, pkt);
+		if (!begins)
+			return shunt_sched_midstream(service, pool, &pkt->tuple);
+	}
 	return pool->sched->pick(service, pool, &pkt->tuple);
 }
 
@@ -126,7 +135,7 @@ static __always_inline struct shunt_server *choose(const struct shunt_packet *pk
 static enum shunt_verdict forward_forgotten(struct shunt_packet *pkt,
 					    struct shunt_service *service, struct shunt_syn syn)
 {
-	struct shunt_server *server = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
+	struct shunt_server *server = row_of(pkt, service);
 
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
@@ -139,7 +148,7 @@ static enum shunt_verdict forward_forgotten(struct shunt_packet *pkt,
 static enum shunt_verdict forward_beyond(struct shunt_packet *pkt, struct shunt_service *service,
 					 struct shunt_syn syn)
 {
-	struct shunt_server *row = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
+	struct shunt_server *row = row_of(pkt, service);
 	struct shunt_server *server = syn.server ?: row;
 
 	if (!server)
@@ -348,7 +357,7 @@ static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
 		return forward_answer(pkt, true);
 	server = pkt->tuple.protocol == IPPROTO_TCP ? shunt_syn_owner(pkt, service) : NULL;
 	if (!server && shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY))
-		server = shunt_sched_row(rcu_dereference(service->pool), pkt->hash);
+		server = row_of(pkt, service);
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return SHUNT_PASS;
 	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));

@@ -62,10 +62,8 @@ static bool addr_is_host(u8 family, const union nf_inet_addr *addr)
 	       !(ipv6_addr_type(&addr->in6) & IPV6_ADDR_LINKLOCAL);
 }
 
-static bool name_is_valid(const char *name)
+static bool is_one_word(const char *name)
 {
-	if (!*name)
-		return false;
 	for (; *name; name++)
 		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
 			return false;
@@ -98,6 +96,20 @@ static int get_sched(struct genl_info *info, const struct shunt_sched **sched)
 		return 0;
 	return shunt_nl_refuse_do(info, -ENOENT, SHUNT_A_SERVICE_SCHEDULER,
 				  "there is no scheduler of this name; 'shunt status' lists them");
+}
+
+/* Into the request's own memory. */
+static int get_seed(struct genl_info *info, const char **seed)
+{
+	const struct nlattr *attr = info->attrs[SHUNT_A_SERVICE_SEED];
+
+	if (!attr)
+		return 0;
+	*seed = nla_data(attr);
+	if (is_one_word(*seed))
+		return 0;
+	return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_SEED,
+				  "a seed has up to 31 letters, digits, '.', '_' or '-'");
 }
 
 /* What packets of the service to be are matched by. */
@@ -160,6 +172,7 @@ static int get_service_change(struct genl_info *info, struct shunt_service_chang
 		[SHUNT_SET_ON_EMPTY] = SHUNT_A_SERVICE_ON_EMPTY,
 		[SHUNT_SET_MIDSTREAM] = SHUNT_A_SERVICE_MIDSTREAM,
 		[SHUNT_SET_PACKET] = SHUNT_A_SERVICE_PACKET,
+		[SHUNT_SET_HASH] = SHUNT_A_SERVICE_HASH,
 	};
 	unsigned int i;
 
@@ -178,7 +191,10 @@ static int get_service_change(struct genl_info *info, struct shunt_service_chang
 		change->has_limit = true;
 		change->limit = nla_get_u32(info->attrs[SHUNT_A_SERVICE_LIMIT]);
 	}
-	return get_sched(info, &change->sched) ?: get_timeouts(info, change->timeouts);
+	if (info->attrs[SHUNT_A_SERVICE_TABLE_SIZE])
+		change->table_size = nla_get_u32(info->attrs[SHUNT_A_SERVICE_TABLE_SIZE]);
+	return get_sched(info, &change->sched) ?: get_seed(info, &change->seed) ?:
+	       get_timeouts(info, change->timeouts);
 }
 
 int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info)
@@ -193,7 +209,7 @@ int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!info->attrs[SHUNT_A_SERVICE_NAME])
 		return shunt_nl_refuse_do(info, -EINVAL, 0, "a service must be named");
 	name = nla_data(info->attrs[SHUNT_A_SERVICE_NAME]);
-	if (!name_is_valid(name))
+	if (!*name || !is_one_word(name))
 		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_NAME,
 					  "a name has 1 to 31 letters, digits, '.', '_' or '-'");
 	err = get_key(info, &key) ?: get_service_change(info, &change);

@@ -41,6 +41,11 @@ static const struct netlink_range_validation shunt_a_timeouts_answered_range = {
 	.max	= SHUNT_TIMEOUT_MAX,
 };
 
+static const struct netlink_range_validation shunt_a_service_table_size_range = {
+	.min	= SHUNT_TABLE_SIZE_MIN,
+	.max	= SHUNT_TABLE_SIZE_MAX,
+};
+
 static const struct netlink_range_validation shunt_a_server_weight_range = {
 	.max	= SHUNT_WEIGHT_MAX,
 };
@@ -56,7 +61,7 @@ const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] 
 };
 
 /* SHUNT_CMD_SERVICE_ADD - do */
-static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_LIMIT + 1] = {
+static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_SEED + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_PROTOCOL] = { .type = NLA_U8, },
 	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
@@ -70,10 +75,13 @@ static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_LIMIT
 	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
 	[SHUNT_A_SERVICE_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_SERVICE_TABLE_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_service_table_size_range),
+	[SHUNT_A_SERVICE_HASH] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_SEED] = { .type = NLA_NUL_STRING, .len = SHUNT_SEED_MAX, },
 };
 
 /* SHUNT_CMD_SERVICE_SET - do */
-static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_LIMIT + 1] = {
+static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_SEED + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
 	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
@@ -84,6 +92,9 @@ static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_LIMIT
 	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
 	[SHUNT_A_SERVICE_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_SERVICE_TABLE_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_service_table_size_range),
+	[SHUNT_A_SERVICE_HASH] = NLA_POLICY_MAX(NLA_U32, 1),
+	[SHUNT_A_SERVICE_SEED] = { .type = NLA_NUL_STRING, .len = SHUNT_SEED_MAX, },
 };
 
 /* SHUNT_CMD_SERVICE_DEL - do */
@@ -181,14 +192,14 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.cmd		= SHUNT_CMD_SERVICE_ADD,
 		.doit		= shunt_nl_service_add_doit,
 		.policy		= shunt_service_add_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_LIMIT,
+		.maxattr	= SHUNT_A_SERVICE_SEED,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_SERVICE_SET,
 		.doit		= shunt_nl_service_set_doit,
 		.policy		= shunt_service_set_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_LIMIT,
+		.maxattr	= SHUNT_A_SERVICE_SEED,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

@@ -107,6 +107,21 @@ static int put_settings(struct sk_buff *skb, const struct shunt_service *service
 	       nla_put_u32(skb, SHUNT_A_SERVICE_MIDSTREAM, service->midstream);
 }
 
+/* What the scheduler hashes by, if it does. */
+static int put_hashing(struct sk_buff *skb, const struct shunt_service *service,
+		       const struct shunt_sched *sched)
+{
+	const struct shunt_hashing *hashing = &service->hashing;
+	int err = 0;
+
+	if (sched->fill)
+		err = nla_put_u32(skb, SHUNT_A_SERVICE_TABLE_SIZE, hashing->table_size) ?:
+		      nla_put_u32(skb, SHUNT_A_SERVICE_HASH, hashing->by);
+	if (!err && sched->hashes)
+		err = nla_put_string(skb, SHUNT_A_SERVICE_SEED, hashing->seed);
+	return err;
+}
+
 static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 		       const struct shunt_service *service)
 {
@@ -131,6 +146,7 @@ static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 	      nla_put(skb, SHUNT_A_SERVICE_ADDRESS, shunt_nl_addr_size(key->family), &key->addr) ?:
 	      nla_put_be16(skb, SHUNT_A_SERVICE_PORT, key->port) ?:
 	      nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
+	      put_hashing(skb, service, pool->sched) ?:
 	      put_settings(skb, service) ?:
 	      put_by_state(skb, SHUNT_A_SERVICE_STATES, states, key->protocol) ?:
 	      nla_put_u64_64bit(skb, SHUNT_A_SERVICE_STATELESS, counts[SHUNT_COUNT_STATELESS],

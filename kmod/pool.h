@@ -3,6 +3,7 @@
 #ifndef SHUNT_POOL_H
 #define SHUNT_POOL_H
 
+#include "rows.h"
 #include "service.h"
 
 /*
@@ -16,6 +17,12 @@ struct shunt_pool {
 	unsigned int count;
 	unsigned int total;
 	bool dsr;		/* there are such, all in this mode */
+	/* Of schedulers that hash, the key at least; rows.c */
+	struct shunt_rows rows;
+	struct shunt_rows was;	/* before the last change; size 0: there is none */
+	u64 was_since;		/* jiffies of that change ... */
+	u64 was_until;		/* ... and of when it is over */
+	struct shunt_rows_work *work;	/* until it is published */
 	struct shunt_pool_slot {
 		struct shunt_server *server;
 		u32 weight;
@@ -24,17 +31,24 @@ struct shunt_pool {
 };
 
 /*
- * Under the namespace's lock, may sleep. A pool with room for every server there
- * is and one more; NULL if there is no memory. To be published, or freed by
- * kvfree().
+ * Under the namespace's lock, may sleep.
+ *
+ * A pool with room for every server there is and one more; NULL if there is no
+ * memory. To be published or freed.
  */
 struct shunt_pool *shunt_pool_alloc(const struct shunt_service *service,
-				    const struct shunt_sched *sched);
+				    const struct shunt_sched *sched,
+				    const struct shunt_hashing *hashing);
+/* Nobody sees the pool, or has ever seen it. */
+void shunt_pool_free(struct shunt_pool *pool);
 
 /*
- * Under the namespace's lock. Fills a pool with what the configuration now says
- * and makes it the service's; the old one is freed after a grace period.
+ * Fills a pool with what the configuration now says and makes it the service's;
+ * the old one is freed after a grace period.
  */
 void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool);
+
+/* Whether a scheduler can choose among so many servers. */
+bool shunt_pool_holds(const struct shunt_sched *sched, size_t servers);
 
 #endif

@@ -11,10 +11,14 @@ static const struct shunt_sched *const schedulers[] = {
 	&shunt_sched_wlc,
 	&shunt_sched_sed,
 	&shunt_sched_nq,
+	&shunt_sched_sh,
+	&shunt_sched_dh,
 	&shunt_sched_fo,
 	&shunt_sched_ovf,
 	&shunt_sched_random,
 	&shunt_sched_p2c,
+	&shunt_sched_maglev,
+	&shunt_sched_sticky,
 };
 
 const struct shunt_sched *shunt_sched_at(unsigned int i)
@@ -48,6 +52,19 @@ static unsigned int slot_at(const struct shunt_pool *pool, u32 point)
 	return low;
 }
 
+const struct shunt_pool_slot *shunt_sched_from(const struct shunt_pool *pool, unsigned int at)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->count; i++) {
+		if (shunt_server_usable(pool->slot[at].server))
+			return &pool->slot[at];
+		if (++at == pool->count)
+			at = 0;
+	}
+	return NULL;
+}
+
 /*
  * The share of a server that is out goes to all others, by their weights, since
  * each hash that meets it is hashed again. Where so many are out that this misses
@@ -67,22 +84,38 @@ const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool,
 			return &pool->slot[at];
 		hash = shunt_sched_rehash(hash);
 	}
-	for (i = 0; i < pool->count; i++) {
-		if (shunt_server_usable(pool->slot[at].server))
-			return &pool->slot[at];
-		if (++at == pool->count)
-			at = 0;
-	}
-	return NULL;
+	return shunt_sched_from(pool, at);
 }
 
-struct shunt_server *shunt_sched_row(const struct shunt_pool *pool, u32 hash)
+struct shunt_server *shunt_sched_by_address(const struct shunt_pool *pool, u8 family,
+					    const union nf_inet_addr *addr)
 {
+	u32 hash = shunt_rows_hash(&pool->rows.key, family, addr, 0);
 	const struct shunt_pool_slot *slot = shunt_sched_at_hash(pool, hash);
 
 	return slot ? slot->server : NULL;
 }
 
+struct shunt_server *shunt_sched_row(struct shunt_service *service,
+				     const struct shunt_pool *pool,
+				     const struct shunt_packet *pkt)
+{
+	const struct shunt_pool_slot *slot;
+
+	if (pool->sched->hashes)
+		return pool->sched->pick(service, pool, &pkt->tuple);
+	slot = shunt_sched_at_hash(pool, pkt->hash);
+	return slot ? slot->server : NULL;
+}
+
+struct shunt_server *shunt_sched_midstream(struct shunt_service *service,
+					   const struct shunt_pool *pool,
+					   const struct shunt_tuple *tuple)
+{
+	return shunt_rows_owner(pool, tuple) ?: pool->sched->pick(service, pool, tuple);
+}
+
 #ifdef SHUNT_SELFTEST
 #include "selftest/sched.c"
+#include "selftest/rows.c"
 #endif

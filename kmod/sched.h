@@ -12,6 +12,18 @@
 
 struct shunt_sched {
 	const char *name;	/* SHUNT_SCHEDULER_MAX bytes at most */
+	/*
+	 * Chooses by a hash with the pool's key. Its pools are in order of
+	 * address, so that it is the same whatever order servers were added in.
+	 */
+	bool hashes;
+	bool agrees;		/* without a seed, that key is everybody's */
+
+	/*
+	 * Fills the table of a pool whose servers are in place; NULL: it has no
+	 * table. Under the namespace's lock, may sleep.
+	 */
+	void (*fill)(struct shunt_pool *pool, const struct shunt_pool *old);
 
 	/*
 	 * Chooses the server of a new connection from a pool, whose servers
@@ -30,10 +42,14 @@ extern const struct shunt_sched shunt_sched_lc;
 extern const struct shunt_sched shunt_sched_wlc;
 extern const struct shunt_sched shunt_sched_sed;
 extern const struct shunt_sched shunt_sched_nq;
+extern const struct shunt_sched shunt_sched_sh;
+extern const struct shunt_sched shunt_sched_dh;
 extern const struct shunt_sched shunt_sched_fo;
 extern const struct shunt_sched shunt_sched_ovf;
 extern const struct shunt_sched shunt_sched_random;
 extern const struct shunt_sched shunt_sched_p2c;
+extern const struct shunt_sched shunt_sched_maglev;
+extern const struct shunt_sched shunt_sched_sticky;
 
 enum {
 	/* So many that one in five servers, if it is all that is left, is missed by 3 %. */
@@ -47,17 +63,35 @@ static inline u32 shunt_sched_rehash(u32 hash)
 }
 
 /*
- * Under RCU, any context. The slot of a usable server whose share of the weights
- * a hash is in; NULL if there is none. Does not look at all of them while some
- * can be found otherwise.
+ * All below under RCU, any context, and NULL if no server is usable. None looks
+ * at all servers while some can be found otherwise.
  */
+
+/* The slot of a usable server whose share of the weights a hash is in. */
 const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool, u32 hash);
 
+/* The same by the hash of an address with the pool's key. */
+struct shunt_server *shunt_sched_by_address(const struct shunt_pool *pool, u8 family,
+					    const union nf_inet_addr *addr);
+
+/* The first usable server from a place in the pool on, round to it. */
+const struct shunt_pool_slot *shunt_sched_from(const struct shunt_pool *pool, unsigned int at);
+
 /*
- * Under RCU, any context. The server that the hash of a tuple alone chooses, by
- * weight, among the usable ones of a pool; NULL if there is none.
+ * The server that a packet's addresses and ports alone choose, by weight: the
+ * scheduler's own choice if it hashes.
  */
-struct shunt_server *shunt_sched_row(const struct shunt_pool *pool, u32 hash);
+struct shunt_server *shunt_sched_row(struct shunt_service *service,
+				     const struct shunt_pool *pool,
+				     const struct shunt_packet *pkt);
+
+/*
+ * The server of a packet in mid-stream whose connection is not known: whom its
+ * row was of before the last change, or else whom the scheduler chooses.
+ */
+struct shunt_server *shunt_sched_midstream(struct shunt_service *service,
+					   const struct shunt_pool *pool,
+					   const struct shunt_tuple *tuple);
 
 /* Any context. NULL if there is none of this name. */
 const struct shunt_sched *shunt_sched_by_name(const char *name);

@@ -36,6 +36,9 @@
 #include "syn.h"
 #include "table.h"
 
+static const char too_many[] =
+	"a service with the scheduler maglev or sticky has 65535 servers at most";
+
 static const struct rhashtable_params by_name_params = {
 	.head_offset = offsetof(struct shunt_service, by_name),
 	.key_offset = offsetof(struct shunt_service, name),
@@ -56,6 +59,12 @@ static const struct shunt_sched *service_sched(const struct shunt_service *servi
 {
 	return rcu_dereference_protected(service->pool,
 					 lockdep_is_held(&service->sn->lock))->sched;
+}
+
+/* For the service as it is. */
+static struct shunt_pool *pool_alloc(const struct shunt_service *service)
+{
+	return shunt_pool_alloc(service, service_sched(service), &service->hashing);
 }
 
 static void server_free(struct rcu_head *rcu)
@@ -288,6 +297,25 @@ static int service_check(struct shunt_net *sn, const char *name,
 	return 0;
 }
 
+/* Whether what a change says of hashing is of use to the scheduler that there will be. */
+static int hashing_check(const struct shunt_service_change *change,
+			 const struct shunt_sched *sched, struct shunt_refusal *no)
+{
+	if (change->table_size && !sched->fill)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_TABLE_SIZE,
+				    "table-size is for the schedulers maglev and sticky; the others have no table");
+	if (change->has & BIT(SHUNT_SET_HASH) && !sched->fill)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_HASH,
+				    "hash is for the schedulers maglev and sticky; sh hashes the source address, dh the destination");
+	if (change->seed && !sched->hashes)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_SEED,
+				    "seed is for the schedulers sh, dh, maglev and sticky; the others hash nothing");
+	if (change->table_size && !shunt_rows_size_is_valid(change->table_size))
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_TABLE_SIZE,
+				    "a table-size is a prime number from 251 to 131071, such as 1009, 8191, 65537 or 131071");
+	return 0;
+}
+
 static bool state_is_tcp(unsigned int state)
 {
 	return state < SHUNT_CONN_STATE_ONE_WAY;
@@ -319,7 +347,22 @@ static int change_check(const struct shunt_service_change *change, u8 protocol,
 	return 0;
 }
 
-/* All but the scheduler. What was made before it sees the change at its next packet. */
+/* What a service hashes by after a change. */
+static struct shunt_hashing hashing_after(const struct shunt_service *service,
+					  const struct shunt_service_change *change)
+{
+	struct shunt_hashing hashing = service->hashing;
+
+	if (change->table_size)
+		hashing.table_size = change->table_size;
+	if (change->has & BIT(SHUNT_SET_HASH))
+		hashing.by = change->value[SHUNT_SET_HASH];
+	if (change->seed)
+		strscpy(hashing.seed, change->seed, sizeof(hashing.seed));
+	return hashing;
+}
+
+/* All but the pool. What was made before it sees the change at its next packet. */
 static void change_apply(struct shunt_service *service,
 			 const struct shunt_service_change *change)
 {
@@ -330,12 +373,14 @@ static void change_apply(struct shunt_service *service,
 		[SHUNT_SET_ON_EMPTY] = &service->on_empty,
 		[SHUNT_SET_MIDSTREAM] = &service->midstream,
 		[SHUNT_SET_PACKET] = &service->packet,
+		[SHUNT_SET_HASH] = &service->hashing.by,
 	};
 	unsigned int i;
 
 	for (i = 0; i < SHUNT_SETTINGS; i++)
 		if (change->has & BIT(i))
 			WRITE_ONCE(*setting[i], change->value[i]);
+	service->hashing = hashing_after(service, change);
 	if (change->has_limit)
 		WRITE_ONCE(service->limit, change->limit);
 	for (i = 0; i < SHUNT_CONN_STATES; i++)
@@ -363,20 +408,20 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 	service->on_remove = key->protocol == IPPROTO_TCP ? SHUNT_ON_REMOVE_KEEP :
 							    SHUNT_ON_REMOVE_REHASH;
 	memcpy(service->timeouts, shunt_timeouts, sizeof(service->timeouts));
+	service->hashing.table_size = SHUNT_ROWS_SIZE;
+	get_random_bytes(&service->secret, sizeof(service->secret));
 	change_apply(service, change);
 	spin_lock_init(&service->sched_lock);
 	INIT_LIST_HEAD(&service->servers);
 	service->drops = shunt_drops_alloc();
-	pool = shunt_pool_alloc(service, change->sched ?: shunt_sched_at(0));
+	pool = shunt_pool_alloc(service, change->sched ?: shunt_sched_at(0), &service->hashing);
 	if (!service->drops || !pool) {
-		kvfree(pool);
+		shunt_pool_free(pool);
 		free_percpu(service->drops);
 		kfree(service);
 		return NULL;
 	}
-	pool->count = 0;
-	pool->total = 0;
-	RCU_INIT_POINTER(service->pool, pool);
+	shunt_pool_publish(service, pool);
 	return service;
 }
 
@@ -416,7 +461,8 @@ int shunt_service_add(struct shunt_net *sn, const char *name,
 	struct shunt_service *service;
 	int err;
 
-	err = service_check(sn, name, key, no) ?: change_check(change, key->protocol, no);
+	err = service_check(sn, name, key, no) ?: change_check(change, key->protocol, no) ?:
+	      hashing_check(change, change->sched ?: shunt_sched_at(0), no);
 	if (err)
 		return err;
 	service = service_alloc(sn, name, key, change);
@@ -445,23 +491,29 @@ err_service:
 int shunt_service_set(struct shunt_service *service,
 		      const struct shunt_service_change *change, struct shunt_refusal *no)
 {
-	struct shunt_pool *pool;
+	const struct shunt_sched *sched = change->sched ?: service_sched(service);
+	struct shunt_hashing hashing = hashing_after(service, change);
+	struct shunt_pool *pool = NULL;
 	int err;
 
-	err = change_check(change, service->key.protocol, no);
+	err = change_check(change, service->key.protocol, no) ?: hashing_check(change, sched, no);
 	if (err)
 		return err;
 	if (change->has & BIT(SHUNT_SET_PACKET) && !list_empty(&service->servers) &&
 	    service->packet != change->value[SHUNT_SET_PACKET])
 		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
 				    "packet can be changed only while the service has no server");
-	if (change->sched) {
-		pool = shunt_pool_alloc(service, change->sched);
+	if (!shunt_pool_holds(sched, list_count_nodes(&service->servers)))
+		return shunt_refuse(no, -E2BIG, SHUNT_A_SERVICE_SCHEDULER, too_many);
+	if (change->sched || change->table_size || change->seed ||
+	    change->has & BIT(SHUNT_SET_HASH)) {
+		pool = shunt_pool_alloc(service, sched, &hashing);
 		if (!pool)
 			return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the scheduler");
-		shunt_pool_publish(service, pool);
 	}
 	change_apply(service, change);
+	if (pool)
+		shunt_pool_publish(service, pool);
 	service->sn->generation++;
 	return 0;
 }
@@ -601,16 +653,19 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	if (server && !server->removed)
 		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVER_ADDRESS,
 				    "the service has this server already");
+	if (!shunt_pool_holds(service_sched(service),
+			      list_count_nodes(&service->servers) + !server))
+		return shunt_refuse(no, -E2BIG, SHUNT_A_SERVER_ADDRESS, too_many);
 	err = server_check(service, addr, port, mode, no);
 	if (err)
 		return err;
-	pool = shunt_pool_alloc(service, service_sched(service));
+	pool = pool_alloc(service);
 	if (!server) {
 		fresh = server_alloc(service, addr, port);
 		server = fresh;
 	}
 	if (!pool || !server || server_prepare(server, mode)) {
-		kvfree(pool);
+		shunt_pool_free(pool);
 		if (fresh)
 			server_free(&fresh->rcu);
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the server");
@@ -640,12 +695,12 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 		if (err)
 			return err;
 	}
-	pool = shunt_pool_alloc(service, service_sched(service));
+	pool = pool_alloc(service);
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 
 	if (change->has_mode && server_prepare(server, change->mode)) {
-		kvfree(pool);
+		shunt_pool_free(pool);
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 	}
 	if (change->has_weight)
@@ -658,7 +713,7 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
 {
 	struct shunt_service *service = server->service;
 	struct shunt_net *sn = service->sn;
-	struct shunt_pool *pool = shunt_pool_alloc(service, service_sched(service));
+	struct shunt_pool *pool = pool_alloc(service);
 
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");

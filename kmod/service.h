@@ -10,6 +10,7 @@
 #include <linux/list.h>
 #include <linux/netfilter.h>
 #include <linux/rhashtable-types.h>
+#include <linux/siphash.h>
 #include <uapi/linux/shunt.h>
 
 #include "conn.h"
@@ -71,6 +72,13 @@ struct shunt_server {
 	struct rcu_head rcu;
 };
 
+/* How schedulers that hash go about it; kept for those that do not, too. */
+struct shunt_hashing {
+	u32 table_size;			/* a prime */
+	u8 by;				/* enum shunt_hash_by */
+	char seed[SHUNT_SEED_MAX + 1];	/* "": none */
+};
+
 struct shunt_service {
 	struct rhash_head by_tuple;
 	struct shunt_service_key key;
@@ -95,6 +103,8 @@ struct shunt_service {
 	char name[SHUNT_NAME_MAX + 1];
 	u32 id;
 	u8 mode;			/* of servers that name none */
+	struct shunt_hashing hashing;
+	siphash_key_t secret;		/* for schedulers that hash, without a seed */
 	struct list_head servers;	/* with the removed ones */
 	struct shunt_totals retired;	/* counters of servers freed */
 	struct list_head leaving;	/* while being freed */
@@ -116,6 +126,7 @@ enum shunt_setting {
 	SHUNT_SET_ON_EMPTY,
 	SHUNT_SET_MIDSTREAM,
 	SHUNT_SET_PACKET,
+	SHUNT_SET_HASH,
 	SHUNT_SETTINGS,
 };
 
@@ -125,6 +136,8 @@ struct shunt_service_change {
 	u32 timeouts[SHUNT_CONN_STATES];	/* seconds; 0: as it is */
 	bool has_limit;
 	u32 limit;
+	u32 table_size;				/* 0: as it is */
+	const char *seed;			/* NULL: as it is */
 	u32 has;				/* BIT(enum shunt_setting) of those meant */
 	u8 value[SHUNT_SETTINGS];
 };

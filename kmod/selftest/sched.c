@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Each scheduler over a made-up pool. Connections are held, never ended. */
-#include <linux/slab.h>
+/*
+ * Each scheduler over servers that nobody can reach, in pools as the configuration
+ * makes them. Connections are held, never ended.
+ */
+#include <linux/mm.h>
 
+#include "../net.h"
 #include "../selftest.h"
 #include "../sched_walk.h"
 
-enum { SCHED_SERVERS = 10 };
+enum { SCHED_SERVERS = 101 };
 
 struct sched_bench {
+	struct shunt_net sn;
 	struct shunt_service service;
 	struct shunt_server server[SCHED_SERVERS];
 	unsigned int count[SCHED_SERVERS];	/* chosen in the last run */
@@ -69,39 +74,59 @@ static bool __init sched_shares(const struct sched_bench *bench, unsigned int a,
 	return bench->count[0] == a && bench->count[1] == b && bench->count[2] == c;
 }
 
-/* As many servers as there are weights, up to the first 0. */
-static void __init sched_reset(struct sched_bench *bench, const u32 *weights)
+/* Makes the configuration the pool of a scheduler. */
+static bool __init sched_publish(struct sched_bench *bench, const struct shunt_sched *sched)
 {
-	struct shunt_pool *pool = bench->pool;
-	unsigned int i;
-	u32 end = 0;
+	struct shunt_service *service = &bench->service;
+	struct shunt_pool *pool;
 
-	memset(bench, 0, sizeof(*bench));
+	pool = shunt_pool_alloc(service, sched, &service->hashing);
+	if (!pool)
+		return false;
+	shunt_pool_publish(service, pool);
 	bench->pool = pool;
-	spin_lock_init(&bench->service.sched_lock);
+	return true;
+}
+
+/* A scheduler and as many servers as there are weights, up to the first 0. */
+static bool __init sched_reset(struct sched_bench *bench, const struct shunt_sched *sched,
+			       const u32 *weights)
+{
+	unsigned int i;
+
+	INIT_LIST_HEAD(&bench->service.servers);
+	/* What is published with no server leaves nothing to go by. */
+	if (!sched_publish(bench, &shunt_sched_rr))
+		return false;
+	atomic_set(&bench->service.cursor, 0);
+	memset(bench->server, 0, sizeof(bench->server));
 	for (i = 0; i < SCHED_SERVERS && weights[i]; i++) {
-		end += weights[i];
-		pool->slot[i].server = &bench->server[i];
-		pool->slot[i].weight = weights[i];
-		pool->slot[i].end = end;
+		struct shunt_server *server = &bench->server[i];
+
+		server->service = &bench->service;
+		server->addr.ip = htonl(0x0a000001 + i);
+		server->port = htons(80);
+		server->weight = weights[i];
+		list_add_tail(&server->list, &bench->service.servers);
 	}
-	pool->count = i;
-	pool->total = i;
+	return sched_publish(bench, sched);
 }
 
 static const u32 sched_even[] = { 1, 1, 1, 0 }, sched_uneven[] = { 3, 2, 1, 0 };
-static const u32 sched_ten[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+static const u32 sched_ten[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0 };
+enum { SCHED_TEN = 10 };
 
 static int __init sched_turn_checks(struct sched_bench *bench)
 {
-	sched_reset(bench, sched_even);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_rr, sched_even));
 	SHUNT_EXPECT("rr", sched_goes(bench, &shunt_sched_rr, "012012"));
 	bench->server[1].unreachable = true;
 	sched_run(bench, &shunt_sched_rr, 6);
 	SHUNT_EXPECT("rr passes an unreachable server over", sched_shares(bench, 3, 0, 3));
 
-	sched_reset(bench, sched_uneven);
-	SHUNT_EXPECT("wrr is exact and smooth", sched_goes(bench, &shunt_sched_wrr, "010210010210"));
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_uneven));
+	SHUNT_EXPECT("wrr is exact and smooth",
+		     sched_goes(bench, &shunt_sched_wrr, "010210010210"));
 	bench->server[0].unreachable = true;
 	sched_run(bench, &shunt_sched_wrr, 12);
 	SHUNT_EXPECT("wrr passes an unreachable server over", sched_shares(bench, 0, 8, 4));
@@ -110,33 +135,34 @@ static int __init sched_turn_checks(struct sched_bench *bench)
 
 static int __init sched_load_checks(struct sched_bench *bench)
 {
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wlc, sched_uneven));
 	sched_run(bench, &shunt_sched_wlc, 12);
 	SHUNT_EXPECT("wlc is exact", sched_shares(bench, 6, 4, 2));
 	atomic_set(&bench->server[2].conns, 0);
 	atomic_set(&bench->server[0].conns, 9);
 	SHUNT_EXPECT("wlc fills up who has the least", sched_goes(bench, &shunt_sched_wlc, "2"));
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wlc, sched_uneven));
 	SHUNT_EXPECT("wlc begins with the heaviest", sched_goes(bench, &shunt_sched_wlc, "012"));
 
-	sched_reset(bench, sched_even);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wlc, sched_even));
 	atomic_set(&bench->server[1].conns, 255);
 	atomic_set(&bench->server[1].states[SHUNT_CONN_STATE_CLOSING], 200);
 	atomic_set(&bench->server[1].states[SHUNT_CONN_STATE_CLOSED], 55);
 	atomic_set(&bench->server[0].conns, 1);
 	atomic_set(&bench->server[2].conns, 1);
-	SHUNT_EXPECT("wlc: 255 inactive are less than one", sched_goes(bench, &shunt_sched_wlc, "1"));
+	SHUNT_EXPECT("wlc: 255 inactive are less than one",
+		     sched_goes(bench, &shunt_sched_wlc, "1"));
 	SHUNT_EXPECT("wlc: with an active one, more", sched_goes(bench, &shunt_sched_wlc, "02"));
 	SHUNT_EXPECT("sed sees active ones only", sched_goes(bench, &shunt_sched_sed, "1"));
 
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_lc, sched_uneven));
 	SHUNT_EXPECT("lc goes by number alone", sched_goes(bench, &shunt_sched_lc, "012012"));
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_sed, sched_uneven));
 	SHUNT_EXPECT("sed counts the one to come", sched_goes(bench, &shunt_sched_sed, "010012"));
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_nq, sched_uneven));
 	SHUNT_EXPECT("nq: idle ones first", sched_goes(bench, &shunt_sched_nq, "012001"));
 
-	sched_reset(bench, sched_even);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wlc, sched_even));
 	shunt_server_await(&bench->server[0], 1);
 	SHUNT_EXPECT("SYNs that wait are connections", sched_goes(bench, &shunt_sched_wlc, "12"));
 	SHUNT_EXPECT("and make nobody idle", sched_goes(bench, &shunt_sched_nq, "012"));
@@ -145,15 +171,16 @@ static int __init sched_load_checks(struct sched_bench *bench)
 
 static int __init sched_weight_checks(struct sched_bench *bench)
 {
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_fo, sched_uneven));
 	SHUNT_EXPECT("fo: the heaviest", sched_goes(bench, &shunt_sched_fo, "0000"));
 	bench->server[0].unreachable = true;
 	SHUNT_EXPECT("fo: the next", sched_goes(bench, &shunt_sched_fo, "1111"));
 	bench->server[0].unreachable = false;
 	SHUNT_EXPECT("fo: back", sched_goes(bench, &shunt_sched_fo, "0"));
 
-	sched_reset(bench, sched_uneven);
-	SHUNT_EXPECT("ovf fills one after the other", sched_goes(bench, &shunt_sched_ovf, "000112-"));
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_ovf, sched_uneven));
+	SHUNT_EXPECT("ovf fills one after the other",
+		     sched_goes(bench, &shunt_sched_ovf, "000112-"));
 	atomic_set(&bench->server[1].states[SHUNT_CONN_STATE_CLOSING], 1);
 	SHUNT_EXPECT("ovf: what is closing leaves room", sched_goes(bench, &shunt_sched_ovf, "1-"));
 	return 0;
@@ -189,19 +216,20 @@ static int __init sched_random_checks(struct sched_bench *bench)
 {
 	unsigned int i;
 
-	sched_reset(bench, sched_ten);
-	sched_run(bench, &shunt_sched_random, 110000);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_random, sched_ten));
+	sched_run(bench, &shunt_sched_random, 22000);
 	SHUNT_EXPECT("random is by weight", sched_chi_square(bench) < 60 * 1024);
 	bench->server[9].unreachable = true;
 	bench->server[3].unreachable = true;
-	sched_run(bench, &shunt_sched_random, 110000);
+	sched_run(bench, &shunt_sched_random, 22000);
 	SHUNT_EXPECT("random: the share of who is out is everybody's",
 		     sched_chi_square(bench) < 60 * 1024);
 
-	sched_reset(bench, sched_ten);
-	sched_run(bench, &shunt_sched_p2c, 55000);
-	for (i = 0; i < SCHED_SERVERS; i++)
-		SHUNT_EXPECT("p2c is even", abs((int)bench->count[i] - 1000 * (int)sched_ten[i]) < 100);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_p2c, sched_ten));
+	sched_run(bench, &shunt_sched_p2c, 11000);
+	for (i = 0; i < SCHED_TEN; i++)
+		SHUNT_EXPECT("p2c is even",
+			     abs((int)bench->count[i] - 200 * (int)sched_ten[i]) < 50);
 	return 0;
 }
 
@@ -212,13 +240,17 @@ static int __init sched_common_checks(struct sched_bench *bench)
 	unsigned int i, last;
 
 	for (i = 0; (sched = shunt_sched_at(i)); i++) {
-		sched_reset(bench, sched_ten);
-		for (last = 0; last < SCHED_SERVERS; last++)
+		SHUNT_EXPECT("memory", sched_reset(bench, sched, sched_ten));
+		for (last = 0; last < SCHED_TEN; last++)
 			bench->server[last].unreachable = true;
 		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "-"));
 		bench->server[4].unreachable = false;
 		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "44444"));
-		bench->pool->count = 0;
+		bench->server[4].weight = 0;
+		SHUNT_EXPECT("memory", sched_publish(bench, sched));
+		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "-"));
+		INIT_LIST_HEAD(&bench->service.servers);
+		SHUNT_EXPECT("memory", sched_publish(bench, sched));
 		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "-"));
 	}
 	return 0;
@@ -227,12 +259,14 @@ static int __init sched_common_checks(struct sched_bench *bench)
 /* What hashes alone choose, all of them in even steps. */
 static void __init sched_run_rows(struct sched_bench *bench, unsigned int n)
 {
+	struct shunt_packet pkt = {};
 	struct shunt_server *server;
 	unsigned int i;
 
 	memset(bench->count, 0, sizeof(bench->count));
 	for (i = 0; i < n; i++) {
-		server = shunt_sched_row(bench->pool, i * (U32_MAX / n + 1));
+		pkt.hash = i * (U32_MAX / n + 1);
+		server = shunt_sched_row(&bench->service, bench->pool, &pkt);
 		if (server)
 			bench->count[server - bench->server]++;
 	}
@@ -240,11 +274,11 @@ static void __init sched_run_rows(struct sched_bench *bench, unsigned int n)
 
 static int __init sched_row_checks(struct sched_bench *bench)
 {
-	sched_reset(bench, sched_uneven);
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_rr, sched_uneven));
 	sched_run_rows(bench, 6);
 	SHUNT_EXPECT("a row is as wide as its weight", sched_shares(bench, 3, 2, 1));
 	bench->server[0].unreachable = true;
-	sched_run_rows(bench, 60000);
+	sched_run_rows(bench, 12000);
 	SHUNT_EXPECT("the row of one that is out is everybody's",
 		     sched_chi_square(bench) < 60 * 1024);
 	bench->server[1].unreachable = true;
@@ -254,22 +288,4 @@ static int __init sched_row_checks(struct sched_bench *bench)
 	sched_run_rows(bench, 6);
 	SHUNT_EXPECT("nobody has a row", sched_shares(bench, 0, 0, 0));
 	return 0;
-}
-
-int __init shunt_sched_selftest(void)
-{
-	struct sched_bench *bench = kzalloc(sizeof(*bench), GFP_KERNEL);
-	struct shunt_pool *pool = kzalloc(struct_size(pool, slot, SCHED_SERVERS), GFP_KERNEL);
-	int err = -ENOMEM;
-
-	if (bench && pool) {
-		pool->total = SCHED_SERVERS;
-		bench->pool = pool;
-		err = sched_turn_checks(bench) ?: sched_load_checks(bench) ?:
-		      sched_weight_checks(bench) ?: sched_random_checks(bench) ?:
-		      sched_common_checks(bench) ?: sched_row_checks(bench);
-	}
-	kfree(pool);
-	kfree(bench);
-	return err;
 }

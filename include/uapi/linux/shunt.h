@@ -14,6 +14,9 @@
 #define SHUNT_DEVICE_MAX	15
 #define SHUNT_WEIGHT_MAX	65535
 #define SHUNT_TIMEOUT_MAX	2678400
+#define SHUNT_SEED_MAX		31
+#define SHUNT_TABLE_SIZE_MIN	251
+#define SHUNT_TABLE_SIZE_MAX	131071
 
 /**
  * enum shunt_mode - How packets reach a server.
@@ -107,6 +110,17 @@ enum shunt_midstream {
 	SHUNT_MIDSTREAM_REHASH,
 };
 
+/**
+ * enum shunt_hash_by - What of a client the row of a scheduler's table is
+ *   chosen by.
+ * @SHUNT_HASH_BY_SOURCE_PORT: Its address and port.
+ * @SHUNT_HASH_BY_SOURCE: Its address alone.
+ */
+enum shunt_hash_by {
+	SHUNT_HASH_BY_SOURCE_PORT,
+	SHUNT_HASH_BY_SOURCE,
+};
+
 enum {
 	SHUNT_A_TIMEOUTS_SYN = 1,
 	SHUNT_A_TIMEOUTS_ESTABLISHED,
@@ -163,6 +177,9 @@ enum {
 	SHUNT_A_SERVICE_PAD,
 	SHUNT_A_SERVICE_STATELESS,
 	SHUNT_A_SERVICE_RECYCLED,
+	SHUNT_A_SERVICE_TABLE_SIZE,
+	SHUNT_A_SERVICE_HASH,
+	SHUNT_A_SERVICE_SEED,
 
 	__SHUNT_A_SERVICE_MAX,
 	SHUNT_A_SERVICE_MAX = (__SHUNT_A_SERVICE_MAX - 1)
