@@ -42,7 +42,7 @@ usage() {
 usage_words() {
 	local verb state
 	local states="syn|established|closing|closed|one-way|answered"
-	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet or limit"
+	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash or seed"
 	local -a words
 
 	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, flush or version" bogus
@@ -195,6 +195,16 @@ usage_values() {
 		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
 			service set web on-empty drop timeout closing 5 timeout one-way "$value"
 	done
+	for value in 0 250 131072 4294967547 '' +251 0x101 251.0 none; do
+		usage "'$value' is not a table-size; expected a prime number from 251 to 131071" \
+			service set web scheduler maglev table-size "$value"
+	done
+	for value in '' 'a b' a/b 0123456789012345678901234567890x; do
+		usage "'$value' is not a seed; expected 1 to 31 letters, digits, '.', '_' or '-', or none" \
+			service set web seed "$value"
+	done
+	usage "'destination' is not a value of 'hash'; expected source-port or source" \
+		service set web scheduler sh hash destination
 	usage "'0123456789abcdef' is not the name of a scheduler" \
 		service add web tcp 192.0.2.1:80 scheduler 0123456789abcdef
 	usage "'' is not the name of a scheduler" service set web scheduler ''
@@ -492,7 +502,7 @@ completion() {
 	completes "answered closed closing established one-way" service set web timeout syn 5 timeout ''
 	completes "one-way" service set web timeout o
 	completes "" service set web timeout syn ''
-	completes "timeout" service set web timeout syn 5 t
+	completes "timeout" service set web timeout syn 5 ti
 	completes "keep rehash reset" service set web timeout syn 5 on-remove ''
 	completes "mode" service set web timeout syn 5 scheduler rr timeout closed 9 mo
 	# A value that was a key's name, too, used to hide that key.
@@ -524,7 +534,7 @@ spec_keys() {
 		/^        name: / && on { key = $2 }
 		/^        type: / && on && $2 != "pad" && key != "stats" {
 			# What can be typed keeps its form.
-			if (key !~ /^on[e]?-/)
+			if (key !~ /^(on[e]?|table)-/)
 				gsub("-", "_", key)
 			print key
 		}

@@ -116,6 +116,34 @@ void put_limit(struct request *req, const struct arg *arg, const char *word)
 	request_put(req, arg->attr, &limit, sizeof(limit), word);
 }
 
+/* Which of them are prime is for the kernel to say. */
+void put_table_size(struct request *req, const struct arg *arg,
+		    const char *word)
+{
+	uint32_t size;
+
+	if (!parse_number(word, SHUNT_TABLE_SIZE_MIN, SHUNT_TABLE_SIZE_MAX,
+			  &size))
+		usage_error("%s is not a table-size; expected a prime number from %d to %d",
+			    quote(word), SHUNT_TABLE_SIZE_MIN,
+			    SHUNT_TABLE_SIZE_MAX);
+	request_put(req, arg->attr, &size, sizeof(size), word);
+}
+
+void put_seed(struct request *req, const struct arg *arg, const char *word)
+{
+	const char *seed = word;
+	uint32_t none;
+
+	if (!parse_name(word, SHUNT_SEED_MAX))
+		usage_error("%s is not a seed; expected 1 to %d %s, or %s",
+			    quote(word), SHUNT_SEED_MAX, name_form,
+			    arg->names->list[0]);
+	if (parse_enum(arg->names, word, &none))
+		seed = "";
+	request_put(req, arg->attr, seed, strlen(seed) + 1, word);
+}
+
 void put_weight(struct request *req, const struct arg *arg, const char *word)
 {
 	uint32_t weight;

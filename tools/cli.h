@@ -12,7 +12,7 @@
 
 enum {
 	VERB_PLACES = 4,	/* the longest list, and its end */
-	VERB_KEYS = 10,		/* the same */
+	VERB_KEYS = 13,		/* the same */
 };
 
 /* What completion can ask the kernel for. */
@@ -94,6 +94,9 @@ void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word);
 void put_mode(struct request *req, const struct arg *arg, const char *word);
 void put_limit(struct request *req, const struct arg *arg, const char *word);
+void put_table_size(struct request *req, const struct arg *arg,
+		    const char *word);
+void put_seed(struct request *req, const struct arg *arg, const char *word);
 void put_weight(struct request *req, const struct arg *arg, const char *word);
 void put_choice(struct request *req, const struct arg *arg, const char *word);
 void put_switch(struct request *req, const struct arg *arg, const char *word);

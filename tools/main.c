@@ -86,6 +86,18 @@ static const struct arg service_keys[VERB_KEYS] = {
 		.put = put_limit, .attr = SHUNT_A_SERVICE_LIMIT,
 		.optional = true,
 		.help = "Maximum of connections; none if never set.",
+	}, {
+		.key = "table-size", .label = "N", .put = put_table_size,
+		.attr = SHUNT_A_SERVICE_TABLE_SIZE, .optional = true,
+		.help = "With maglev and sticky: rows of the table, a prime number from 251 to 131071; 65537 if never set.",
+	}, {
+		CHOICE("hash", &hash_names, put_choice, SHUNT_A_SERVICE_HASH),
+		.help = "With maglev and sticky: what of a client its row is chosen by; source-port if never set.",
+	}, {
+		.key = "seed", .label = "TEXT", .names = &no_seed_names,
+		.put = put_seed, .attr = SHUNT_A_SERVICE_SEED,
+		.optional = true,
+		.help = "With sh, dh, maglev and sticky: what hashes are keyed with, the same on all directors that are to agree; none if never set.",
 	},
 };
 

@@ -23,7 +23,8 @@ static const char *const mode_list[] = {
 
 /* For help only: which schedulers there are is the kernel's to say. */
 static const char *const scheduler_list[] = {
-	"rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf", "random", "p2c",
+	"rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "dh", "fo", "ovf",
+	"random", "p2c", "maglev", "sticky",
 };
 
 static const char *const on_expire_list[] = {
@@ -47,6 +48,11 @@ static const char *const midstream_list[] = {
 	[SHUNT_MIDSTREAM_REHASH] = "rehash",
 };
 
+static const char *const hash_list[] = {
+	[SHUNT_HASH_BY_SOURCE_PORT] = "source-port",
+	[SHUNT_HASH_BY_SOURCE] = "source",
+};
+
 static const char *const switch_list[] = { "off", "on" };
 
 static const char *const answer_list[] = { "no", "yes" };
@@ -66,6 +72,8 @@ static const char *const conn_state_list[] = {
 };
 
 static const char *const no_limit_list[] = { "none" };
+
+static const char *const no_seed_list[] = { "none" };
 
 static const char *const default_limit_list[] = { "default" };
 
@@ -122,6 +130,16 @@ const struct names server_state_names = {
 const struct names conn_state_names = {
 	.list = conn_state_list,
 	.count = ARRAY_SIZE(conn_state_list),
+};
+
+const struct names hash_names = {
+	.list = hash_list,
+	.count = ARRAY_SIZE(hash_list),
+};
+
+const struct names no_seed_names = {
+	.list = no_seed_list,
+	.count = ARRAY_SIZE(no_seed_list),
 };
 
 const struct names no_limit_names = {

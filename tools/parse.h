@@ -20,12 +20,15 @@ extern const struct names on_expire_names;
 extern const struct names on_remove_names;
 extern const struct names on_empty_names;
 extern const struct names midstream_names;
+extern const struct names hash_names;
 extern const struct names switch_names;
 extern const struct names answer_names;
 extern const struct names server_state_names;
 extern const struct names conn_state_names;
 /* Words for a limit that is no number of its own. */
 extern const struct names no_limit_names;
+/* The word for a seed that is none. */
+extern const struct names no_seed_names;
 extern const struct names default_limit_names;
 
 struct endpoint {

@@ -20,6 +20,12 @@ struct service {
 	uint32_t midstream;
 	bool packet;
 	uint32_t limit;
+	/* Of schedulers that have a table, and that hash. */
+	bool has_table;
+	bool has_seed;
+	uint32_t table_size;
+	uint32_t hash;
+	char seed[SHUNT_SEED_MAX + 1];
 	uint64_t stateless;
 	uint64_t recycled;
 	struct stats stats;
@@ -70,6 +76,13 @@ static void read_service(const struct nlmsghdr *nlh, void *data)
 		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_MIDSTREAM]);
 	service->packet = nl_number(attrs[SHUNT_A_SERVICE_PACKET]);
 	service->limit = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_LIMIT]);
+	service->has_table = attrs[SHUNT_A_SERVICE_TABLE_SIZE];
+	service->table_size =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_TABLE_SIZE]);
+	service->hash = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_HASH]);
+	service->has_seed = attrs[SHUNT_A_SERVICE_SEED];
+	snprintf(service->seed, sizeof(service->seed), "%s",
+		 nl_string(attrs[SHUNT_A_SERVICE_SEED]));
 	service->stateless = nl_number(attrs[SHUNT_A_SERVICE_STATELESS]);
 	service->recycled = nl_number(attrs[SHUNT_A_SERVICE_RECYCLED]);
 	stats_read(attrs[SHUNT_A_SERVICE_STATS], &service->stats);
@@ -132,6 +145,14 @@ static void print_policies(const struct service *service)
 {
 	bool tcp = service->protocol == IPPROTO_TCP;
 
+	if (service->has_table) {
+		print_number("table-size", service->table_size);
+		print_enum("hash", &hash_names, service->hash);
+	}
+	if (service->has_seed && *service->seed)
+		print_string("seed", service->seed);
+	else if (service->has_seed)
+		print_missing("seed", no_seed_names.list[0]);
 	if (tcp)
 		print_enum("on-expire", &on_expire_names, service->on_expire);
 	print_enum("on-remove", &on_remove_names, service->on_remove);
