@@ -208,10 +208,10 @@ BASE = [
     ("server-add", dict(service="six", address="2001:db8:b::21", port=5353)),
 ]
 TCP_SETTINGS = dict(
-    scheduler="wrr", mode=1, timeouts=dict(syn=61, established=2, closing=121, closed=2678400),
+    scheduler="maglev", table_size=251, hash=1, seed="rack-7", mode=1, timeouts=dict(syn=61, established=2, closing=121, closed=2678400),
     on_expire=1, on_remove=2, on_empty=1, midstream=1, limit=7)
 UDP_SETTINGS = dict(
-    scheduler="wlc", mode=1, timeouts=dict(one_way=1, answered=301),
+    scheduler="sh", seed="", mode=1, timeouts=dict(one_way=1, answered=301),
     on_remove=1, on_empty=1, packet=1, limit=8)
 FILTER = {"service": "web", "client": "192.0.2.10", "client-port": 1,
           "server": "10.0.0.11", "server-port": 80}
@@ -232,8 +232,9 @@ GOOD = {
     "attach": [dict(name="eth1")], "detach": [dict(name="eth0")],
 }
 # Left out, these have a meaning of their own; all others must be there.
-SETTINGS = {"scheduler", "mode", "timeouts", "on-expire", "on-remove", "on-empty",
-            "midstream", "packet", "limit"}
+# Without the scheduler that hashes, what it hashes by is refused.
+SETTINGS = {"mode", "timeouts", "on-expire", "on-remove", "on-empty",
+            "midstream", "packet", "limit", "table-size", "hash", "seed"}
 OPTIONAL = {
     "service-add": SETTINGS, "service-set": SETTINGS,
     "service-get": {"name"}, "server-get": {"service"},

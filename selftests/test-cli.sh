@@ -309,7 +309,7 @@ text() {
 		servers 8
 		connections 0
 		hooked yes
-		schedulers rr wrr lc wlc sed nq fo ovf random p2c
+		schedulers rr wrr lc wlc sed nq sh dh fo ovf random p2c maglev sticky
 		devices
 		END
 	)"

@@ -89,7 +89,7 @@ empty() {
 	shapes "empty" ""
 	json "the status of nothing" "[0,0,0,0,false]" \
 		'[.services, .servers, .connections, .buckets, .hooked] | tojson' status
-	json "the schedulers are strings" '["rr","wrr","lc","wlc","sed","nq","fo","ovf","random","p2c"]' '.schedulers | tojson | gsub("\""; "\\\"")' status
+	json "the schedulers are strings" '["rr","wrr","lc","wlc","sed","nq","sh","dh","fo","ovf","random","p2c","maglev","sticky"]' '.schedulers | tojson | gsub("\""; "\\\"")' status
 	is "the versions are that of the module" \
 		"$(shunt -j version | jq -r '"\(.cli) \(.module)"') $(shunt -j status | jq -r .version)" \
 		"$(modinfo -F version "$SHUNT_KO" | sed 's/.*/& & &/')"
