@@ -198,6 +198,8 @@ only "${module[@]}"
 changes "shunt service del new" service add new udp "$VIP4:53" scheduler wlc mode nat
 changes "shunt service set web scheduler rr timeout established 8100" \
 	service set web scheduler wlc timeout established 7200
+changes "shunt service set web scheduler rr" \
+	service set web scheduler maglev table-size 251 seed s hash source
 changes "shunt server del web 10.0.0.13" server add web 10.0.0.13 weight 2
 changes "shunt server set web 10.0.0.12 weight 3 mode dsr" server set web 10.0.0.12 weight 5 mode nat
 changes configure server del dns 10.0.0.11

@@ -165,7 +165,8 @@ def edit(seconds, seed):
                                                  pick.randrange(1, 9)))))
         err = pick.choice((
             lambda: nl.ask(SERVICE_SET, text(1, name), setting),
-            lambda: nl.ask(SERVICE_SET, text(1, name), text(5, pick.choice(("rr", "wrr", "wlc")))),
+            lambda: nl.ask(SERVICE_SET, text(1, name),
+                           text(5, pick.choice(("rr", "wrr", "wlc", "maglev", "sticky")))),
             lambda: nl.ask(SERVICE_SET, text(1, name), word(6, pick.choice((DSR, NAT)))),
             lambda: nl.ask(SERVER_SET, *key, word(5, pick.choice((0, 1, 2, 65535)))),
             lambda: nl.ask(SERVER_SET, *key, word(4, pick.choice((DSR, NAT)))),
