@@ -36,6 +36,7 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "hop.h"
 #include "lookup.h"
 #include "net.h"
 #include "reset.h"
@@ -225,6 +226,8 @@ static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shun
 		return NULL;
 	conn_fill(conn, &pkt->tuple, server, mode);
 	conn->hash = pkt->hash;
+	if (mode == SHUNT_MODE_NAT)
+		shunt_conn_back(conn)->hop[SHUNT_DIR_CLIENT] = shunt_hop_shared(pkt, server);
 	if (pkt->tuple.protocol == IPPROTO_TCP)
 		shunt_tcp_first(conn, pkt, answered);
 	else

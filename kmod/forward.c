@@ -13,6 +13,7 @@
 #include "dsr.h"
 #include "forward.h"
 #include "fragment.h"
+#include "hop.h"
 #include "icmp.h"
 #include "limit.h"
 #include "lookup.h"
@@ -162,6 +163,21 @@ static enum shunt_verdict forward_beyond(struct shunt_packet *pkt, struct shunt_
 	return forward_alone(pkt, server);
 }
 
+/* The first packet of a connection in NAT. Its way may be that of those to come. */
+static noinline enum shunt_verdict forward_made_nat(struct shunt_packet *pkt,
+						    struct shunt_conn *conn)
+{
+	const u64 *hop = &shunt_conn_back(conn)->hop[SHUNT_DIR_CLIENT];
+	struct shunt_server *server = conn->server;
+	bool common = shunt_hop_is_common(pkt);
+	enum shunt_verdict verdict;
+
+	verdict = sent(pkt, server, SHUNT_DIR_CLIENT, shunt_nat_send(pkt, conn, SHUNT_DIR_CLIENT));
+	if (unlikely(READ_ONCE(*hop) != READ_ONCE(server->hop)) && common)
+		shunt_hop_share(pkt->sn, server, READ_ONCE(*hop));
+	return verdict;
+}
+
 /* Makes a connection to a server, which the client waits for if its SYN was seen. */
 static enum shunt_verdict forward_made(struct shunt_packet *pkt, struct shunt_service *service,
 				       struct shunt_server *server, struct shunt_syn syn)
@@ -182,8 +198,7 @@ static enum shunt_verdict forward_made(struct shunt_packet *pkt, struct shunt_se
 	}
 	if (likely(conn->mode == SHUNT_MODE_DSR))
 		return forward_alone_dsr(pkt, conn->server);
-	return sent(pkt, conn->server, SHUNT_DIR_CLIENT,
-		    shunt_nat_send(pkt, conn, SHUNT_DIR_CLIENT));
+	return forward_made_nat(pkt, conn);
 }
 
 /* A SYN to DSR makes no connection: its client may be anybody. */

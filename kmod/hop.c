@@ -24,6 +24,11 @@
  * Multicast, tunnels in routes, IPsec, and routes with an MTU of their own are
  * always routed.
  *
+ * New connections to a server begin with the hop of the one before them if their
+ * clients cannot matter: there are no rules and no IPsec policies, and the server
+ * is on a link, by one route and no other. Adding any of these is a change of routes.
+ * Otherwise each connection's first packet is routed.
+ *
  * Who owns what: a slot owns its hop, the hop a reference on route and neighbour.
  * Slots change by compare and exchange, and whoever has taken a hop out frees
  * it. Readers hold RCU; route and neighbour are freed after a grace period, too.
@@ -37,6 +42,8 @@
 #include <linux/inetdevice.h>
 #include <linux/mm.h>
 #include <net/ip6_route.h>
+#include <net/ip_fib.h>
+#include <net/nexthop.h>
 #include <net/route.h>
 
 #include "hop.h"
@@ -214,4 +221,58 @@ u64 shunt_hop_note(const struct shunt_packet *pkt, struct dst_entry *dst,
 	id = hop ? hop->id : hop_add(pkt, dst, neigh, stamp);
 	neigh_release(neigh);
 	return id;
+}
+
+static bool has_policies(const struct net *net)
+{
+#ifdef CONFIG_XFRM
+	return net->xfrm.policy_count[XFRM_POLICY_OUT];
+#else
+	return false;
+#endif
+}
+
+static bool is_only_way_ipv4(struct net *net, const union nf_inet_addr *to)
+{
+	struct flowi4 fl4 = { .daddr = to->ip };
+	struct fib_result res;
+
+	return !fib4_has_custom_rules(net) && !fib_lookup(net, &fl4, &res, 0) &&
+	       fib_info_num_path(res.fi) == 1;
+}
+
+/* Routes with the same prefix may take turns, whether or not they are one of several hops. */
+static bool is_only_way_ipv6(struct net *net, const union nf_inet_addr *to)
+{
+	struct flowi6 fl6 = { .daddr = to->in6 };
+	const struct fib6_info *from;
+	const struct fib6_node *node;
+	struct dst_entry *dst;
+	bool only = false;
+
+	if (fib6_has_custom_rules(net) || fib6_routes_require_src(net))
+		return false;
+	dst = ip6_route_output(net, NULL, &fl6);
+	from = rcu_dereference(dst_rt6_info(dst)->from);
+	node = from ? rcu_dereference(from->fib6_node) : NULL;
+	if (node)
+		only = !from->nh && rcu_access_pointer(node->leaf) == from &&
+		       !rcu_access_pointer(from->fib6_next);
+	dst_release(dst);
+	return only;
+}
+
+void shunt_hop_share(struct shunt_net *sn, struct shunt_server *server, u64 id)
+{
+	const struct shunt_hop *hop = rcu_dereference(sn->hops->slot[id % SHUNT_HOPS]);
+	const union nf_inet_addr *to = &server->addr;
+	bool ipv4;
+
+	if (!hop || hop->id != id || has_policies(sn->net))
+		return;
+	ipv4 = hop->family == NFPROTO_IPV4;
+	if (memcmp(hop->neigh->primary_key, to, ipv4 ? sizeof(to->in) : sizeof(to->in6)))
+		return;
+	if (ipv4 ? is_only_way_ipv4(sn->net, to) : is_only_way_ipv6(sn->net, to))
+		WRITE_ONCE(server->hop, id);
 }

@@ -4,6 +4,8 @@
 #define SHUNT_HOP_H
 
 #include <linux/atomic.h>
+#include <linux/in.h>
+#include <linux/ip.h>
 #include <linux/rcupdate.h>
 #include <net/dst.h>
 #include <net/neighbour.h>
@@ -11,6 +13,7 @@
 
 #include "net.h"
 #include "packet.h"
+#include "service.h"
 
 enum {
 	SHUNT_HOPS = 256,	/* a power of two */
@@ -85,5 +88,29 @@ static __always_inline const struct shunt_hop *shunt_hop_find(const struct shunt
  */
 u64 shunt_hop_note(const struct shunt_packet *pkt, struct dst_entry *dst,
 		   const union nf_inet_addr *to, u32 stamp);
+
+/* Whether neither source nor type of service make a client's packet another's way, or none. */
+static __always_inline bool shunt_hop_is_common(const struct shunt_packet *pkt)
+{
+	__be32 src = pkt->tuple.src.ip;
+
+	if (pkt->tuple.family == NFPROTO_IPV6)
+		return true;
+	return !(ip_hdr(pkt->skb)->tos & IPTOS_TOS_MASK) && !ipv4_is_multicast(src) &&
+	       !ipv4_is_lbcast(src) && !ipv4_is_zeronet(src);
+}
+
+/* Under RCU, any context. The id to begin a connection to a server with, or 0. */
+static __always_inline u64 shunt_hop_shared(const struct shunt_packet *pkt,
+					    const struct shunt_server *server)
+{
+	return likely(shunt_hop_is_common(pkt)) ? READ_ONCE(server->hop) : 0;
+}
+
+/*
+ * Under RCU, bottom halves off. New connections to the server begin with the hop
+ * that a common packet to it has noted, if that is surely theirs, too.
+ */
+void shunt_hop_share(struct shunt_net *sn, struct shunt_server *server, u64 id);
 
 #endif

@@ -35,6 +35,7 @@ struct shunt_server {
 	struct shunt_service *service;
 	struct shunt_counters __percpu *counters;
 	struct shunt_link __rcu *link;	/* written under the namespace's lock */
+	u64 hop;			/* NAT: of new connections, or 0; hop.c */
 	union nf_inet_addr addr;
 	__be16 port;
 	u8 mode;			/* enum shunt_mode, of new connections */

@@ -216,6 +216,33 @@ check "its device down and up" wait_until 20 known_again
 shunt service del stays4
 shunt service del stays6
 
+note "the way of NAT connections that begin"
+# Who answers a client, and then another, of both families.
+begins() {
+	echo "$(datagrams 2 $VIP4 55) $(FROM=router datagrams 1 $VIP4 55 -w 1000)" \
+		"$(datagrams 2 $VIP6 55) $(FROM=router datagrams 1 $VIP6 55 -w 1000)"
+}
+shunt service add begins4 udp $VIP4:55 mode nat
+shunt service add begins6 udp "[$VIP6]:55" mode nat
+shunt server add begins4 10.1.0.21:53
+shunt server add begins6 "[2001:db8:b::21]:53"
+is "all one way" "$(begins)" "n1=2 n1=1 n1=2 n1=1"
+in_ns director ip xfrm policy add src 10.0.0.1 dst 10.1.0.21 dir out action block
+is "one is IPsec's, which IPv4 asks" "$(begins)" "n1=2 timeout=1 n1=2 n1=1"
+in_ns director ip xfrm policy flush
+is "all one way again" "$(begins)" "n1=2 n1=1 n1=2 n1=1"
+topo_batch director <<-END
+	route add unreachable 10.1.0.21 table 9
+	route add unreachable 2001:db8:b::21 table 9
+	rule add from 10.0.0.1 lookup 9
+END
+in_ns director ip -6 rule add from 2001:db8:a::1 lookup 9
+is "one by another table" "$(begins)" "n1=2 timeout=1 n1=2 timeout=1"
+in_ns director ip rule del from 10.0.0.1 lookup 9
+in_ns director ip -6 rule del from 2001:db8:a::1 lookup 9
+shunt service del begins4
+shunt service del begins6
+
 note "a VLAN"
 topo_batch director <<-END
 	link add link eth0 name eth0.7 type vlan id 7
