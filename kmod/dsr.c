@@ -74,8 +74,6 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, const struct shunt_l
 	int err;
 
 	pkt->skb = NULL;
-	if (likely(link->header_len == ETH_HLEN))
-		return shunt_dsr_transmit(skb, link, ETH_HLEN);
 	if (link->valid)
 		return shunt_dsr_transmit(skb, link, link->header_len);
 	/* Waits in the neighbour's own queue until it has resolved. */
@@ -84,32 +82,27 @@ static enum shunt_reason transmit(struct shunt_packet *pkt, const struct shunt_l
 	return net_xmit_eval(err) ? SHUNT_DROP_NOT_SENT : SHUNT_FORWARDED;
 }
 
-enum shunt_reason shunt_dsr_send(struct shunt_packet *pkt, const struct shunt_server *server)
+enum shunt_reason shunt_dsr_send_any(struct shunt_packet *pkt, const struct shunt_server *server)
 {
 	const struct shunt_link *link = rcu_dereference(server->link);
-	u8 family = pkt->tuple.family;
 	enum shunt_reason reason;
 	unsigned int mtu;
-	bool easy;
 
-	if (unlikely(READ_ONCE(server->local)))
+	if (READ_ONCE(server->local))
 		return SHUNT_DELIVER;
 	if (!link || (!link->valid && READ_ONCE(server->unreachable)))
 		return SHUNT_DROP_UNREACHABLE;
 	if (nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst))
 		return SHUNT_DROP_SOURCE_IS_VIP;
 
-	easy = shunt_dsr_is_easy(link, pkt->skb, family) && !skb_is_gso(pkt->skb);
 	mtu = READ_ONCE(link->dev->mtu);
-	if (unlikely(!easy)) {
-		reason = shunt_forward_check(pkt, mtu);
-		if (reason)
-			return reason;
-	}
+	reason = shunt_forward_check(pkt, mtu);
+	if (reason)
+		return reason;
 	if (!shunt_dsr_prepare(pkt->skb, link))
 		return SHUNT_DROP_NO_MEMORY;
-	shunt_forward_hop(pkt, family);
-	if (unlikely(!easy && shunt_forward_in_fragments(pkt, mtu)))
+	shunt_forward_hop(pkt, pkt->tuple.family);
+	if (shunt_forward_in_fragments(pkt, mtu))
 		return transmit_in_fragments(pkt, server, link->dev->ifindex);
 	return transmit(pkt, link);
 }

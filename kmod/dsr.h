@@ -18,11 +18,11 @@
  * packet that an error is about was sent by the server, or relayed to it
  * unchanged; either way the server is who must know.
  */
-enum shunt_reason shunt_dsr_send(struct shunt_packet *pkt, const struct shunt_server *server);
+enum shunt_reason shunt_dsr_send_any(struct shunt_packet *pkt, const struct shunt_server *server);
 
 /*
  * Whether nothing is in the way of a packet of a connection. Else it is for
- * shunt_dsr_send(), which says what is. As shunt_forward_is_easy().
+ * shunt_dsr_send_any(), which says what is. As shunt_forward_is_easy().
  */
 static __always_inline bool shunt_dsr_is_easy(const struct shunt_link *link,
 					      const struct sk_buff *skb, u8 family)
@@ -59,6 +59,24 @@ static __always_inline enum shunt_reason shunt_dsr_transmit(struct sk_buff *skb,
 		return SHUNT_FORWARDED;
 	err = dev_queue_xmit(skb);
 	return likely(!net_xmit_eval(err)) ? SHUNT_FORWARDED : SHUNT_DROP_NOT_SENT;
+}
+
+/* As shunt_dsr_send_any(), without its call if nothing is in the packet's way. */
+static __always_inline enum shunt_reason shunt_dsr_send(struct shunt_packet *pkt,
+							const struct shunt_server *server)
+{
+	const struct shunt_link *link = rcu_dereference(server->link);
+	u8 family = pkt->tuple.family;
+	struct sk_buff *skb = pkt->skb;
+
+	if (unlikely(!shunt_dsr_is_easy(link, skb, family) || pkt->local || skb_is_gso(skb) ||
+		     nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst)))
+		return shunt_dsr_send_any(pkt, server);
+	if (unlikely(!shunt_dsr_prepare(skb, link)))
+		return SHUNT_DROP_NO_MEMORY;
+	shunt_forward_hop_off(skb->data, family);
+	pkt->skb = NULL;
+	return shunt_dsr_transmit(skb, link, ETH_HLEN);
 }
 
 #endif

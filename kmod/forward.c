@@ -146,8 +146,9 @@ static enum shunt_verdict forward_forgotten(struct shunt_packet *pkt,
 }
 
 /* What is too much for the table: without a connection, if answers need none. */
-static enum shunt_verdict forward_beyond(struct shunt_packet *pkt, struct shunt_service *service,
-					 struct shunt_syn syn)
+static noinline enum shunt_verdict forward_beyond(struct shunt_packet *pkt,
+						  struct shunt_service *service,
+						  struct shunt_syn syn)
 {
 	struct shunt_server *row = row_of(pkt, service);
 	struct shunt_server *server = syn.server ?: row;
@@ -179,8 +180,10 @@ static noinline enum shunt_verdict forward_made_nat(struct shunt_packet *pkt,
 }
 
 /* Makes a connection to a server, which the client waits for if its SYN was seen. */
-static enum shunt_verdict forward_made(struct shunt_packet *pkt, struct shunt_service *service,
-				       struct shunt_server *server, struct shunt_syn syn)
+static __always_inline enum shunt_verdict forward_made(struct shunt_packet *pkt,
+						       struct shunt_service *service,
+						       struct shunt_server *server,
+						       struct shunt_syn syn)
 {
 	bool begins = shunt_tcp_begins(pkt->tcp_flags);
 	bool waited = syn.server && !begins;
@@ -212,9 +215,10 @@ static __always_inline enum shunt_verdict forward_syn(struct shunt_packet *pkt,
 	return forward_alone_dsr(pkt, server);
 }
 
-static enum shunt_verdict forward_connected(struct shunt_packet *pkt,
-					    struct shunt_service *service,
-					    struct shunt_server *server, struct shunt_syn syn)
+static __always_inline enum shunt_verdict forward_connected(struct shunt_packet *pkt,
+							    struct shunt_service *service,
+							    struct shunt_server *server,
+							    struct shunt_syn syn)
 {
 	if (unlikely(!shunt_limit_admits(pkt->sn, service)))
 		return forward_beyond(pkt, service, syn);
@@ -256,7 +260,7 @@ static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_se
 }
 
 /* A packet, or an error, of neither a connection nor a client of a service. */
-static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
+static noinline enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
 {
 	struct shunt_server *server;
 
@@ -268,8 +272,8 @@ static enum shunt_verdict forward_answer(struct shunt_packet *pkt, bool error)
 }
 
 /* A SYN again has nothing to lose with another server. */
-static noinline enum shunt_verdict forward_first_syn(struct shunt_packet *pkt,
-						     struct shunt_service *service)
+static __always_inline enum shunt_verdict forward_first_syn(struct shunt_packet *pkt,
+							    struct shunt_service *service)
 {
 	struct shunt_syn syn = shunt_syn_find(pkt, service);
 	struct shunt_server *server;
@@ -282,21 +286,13 @@ static noinline enum shunt_verdict forward_first_syn(struct shunt_packet *pkt,
 	return forward_chosen(pkt, service, server, syn);
 }
 
-/* Any other segment. */
-static noinline enum shunt_verdict forward_first_segment(struct shunt_packet *pkt,
-							 struct shunt_service *service)
+/* A segment in mid-stream, whose SYN is not known either. */
+static noinline enum shunt_verdict forward_first_unknown(struct shunt_packet *pkt,
+							 struct shunt_service *service,
+							 struct shunt_syn syn)
 {
-	struct shunt_syn syn = shunt_syn_find(pkt, service);
-	struct shunt_server *server = syn.server;
+	struct shunt_server *server;
 
-	if (pkt->tcp_flags & SHUNT_TCP_RST && server && !pkt->fast) {
-		shunt_syn_forget(pkt, syn);
-		return forward_alone(pkt, server);
-	}
-	if ((pkt->tcp_flags & (SHUNT_TCP_ACK | SHUNT_TCP_RST)) != SHUNT_TCP_ACK)
-		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
-	if (likely(server))
-		return forward_connected(pkt, service, server, syn);
 	if (pkt->fast)
 		return SHUNT_PASS;
 	if (READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH) {
@@ -309,8 +305,26 @@ static noinline enum shunt_verdict forward_first_segment(struct shunt_packet *pk
 	return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
 }
 
-static noinline enum shunt_verdict forward_first_datagram(struct shunt_packet *pkt,
-							  struct shunt_service *service)
+/* Any other segment. */
+static __always_inline enum shunt_verdict forward_first_segment(struct shunt_packet *pkt,
+								struct shunt_service *service)
+{
+	struct shunt_syn syn = shunt_syn_find(pkt, service);
+	struct shunt_server *server = syn.server;
+
+	if (pkt->tcp_flags & SHUNT_TCP_RST && server && !pkt->fast) {
+		shunt_syn_forget(pkt, syn);
+		return forward_alone(pkt, server);
+	}
+	if ((pkt->tcp_flags & (SHUNT_TCP_ACK | SHUNT_TCP_RST)) != SHUNT_TCP_ACK)
+		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
+	if (unlikely(!server))
+		return forward_first_unknown(pkt, service, syn);
+	return forward_connected(pkt, service, server, syn);
+}
+
+static __always_inline enum shunt_verdict forward_first_datagram(struct shunt_packet *pkt,
+								 struct shunt_service *service)
 {
 	struct shunt_server *server = choose(pkt, service, false);
 
@@ -319,13 +333,23 @@ static noinline enum shunt_verdict forward_first_datagram(struct shunt_packet *p
 	return forward_chosen(pkt, service, server, (struct shunt_syn){});
 }
 
-static __always_inline enum shunt_verdict forward_first_of(struct shunt_packet *pkt,
-							   struct shunt_service *service)
+/*
+ * Whether a plain packet may begin a connection at the fast hook: a SYN, the ACK
+ * after one that waits, or a datagram, to a service whose servers are all in DSR.
+ * Once a server is chosen the packet is as good as seen: should it be left after
+ * all, the general hook finds the SYN noted, or the connection made, and goes on
+ * from there; so it chooses, notes and counts nothing a second time. All else is
+ * left before.
+ */
+static __always_inline bool may_begin_fast(struct shunt_packet *pkt,
+					   const struct shunt_service *service)
 {
-	if (pkt->tuple.protocol != IPPROTO_TCP)
-		return forward_first_datagram(pkt, service);
-	return shunt_tcp_begins(pkt->tcp_flags) ? forward_first_syn(pkt, service) :
-						  forward_first_segment(pkt, service);
+	if (READ_ONCE(service->packet) || !rcu_dereference(service->pool)->dsr ||
+	    !shunt_forward_is_easy(pkt->skb, UINT_MAX, pkt->tuple.family) ||
+	    nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst))
+		return false;
+	/* A full table is the general hook's: what makes room is not looked for twice. */
+	return shunt_tcp_begins(pkt->tcp_flags) || !shunt_limit_reached(pkt->sn, service);
 }
 
 /* A packet of no connection. */
@@ -333,30 +357,17 @@ static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
 	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
 
-	return service ? forward_first_of(pkt, service) : forward_answer(pkt, false);
-}
-
-/*
- * The same at the fast hook, of a plain packet: a SYN, the ACK after one that
- * waits, or a datagram, to a service whose servers are all in DSR. Once a server
- * is chosen the packet is as good as seen: should it be left after all, the
- * general hook finds the SYN noted, or the connection made, and goes on from
- * there; so it chooses, notes and counts nothing a second time. All else is left
- * before.
- */
-static noinline enum shunt_verdict forward_first_fast(struct shunt_packet *pkt)
-{
-	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
-
-	if (!service || READ_ONCE(service->packet) || !rcu_dereference(service->pool)->dsr ||
-	    !shunt_forward_is_easy(pkt->skb, UINT_MAX, pkt->tuple.family) ||
-	    nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst))
-		return SHUNT_PASS;
-	/* A full table is the general hook's: what makes room is not looked for twice. */
-	if (!shunt_tcp_begins(pkt->tcp_flags) && shunt_limit_reached(pkt->sn, service))
-		return SHUNT_PASS;
-	skb_orphan(pkt->skb);
-	return forward_first_of(pkt, service);
+	if (unlikely(!service))
+		return pkt->fast ? SHUNT_PASS : forward_answer(pkt, false);
+	if (pkt->fast) {
+		if (!may_begin_fast(pkt, service))
+			return SHUNT_PASS;
+		skb_orphan(pkt->skb);
+	}
+	if (pkt->tuple.protocol != IPPROTO_TCP)
+		return forward_first_datagram(pkt, service);
+	return shunt_tcp_begins(pkt->tcp_flags) ? forward_first_syn(pkt, service) :
+						  forward_first_segment(pkt, service);
 }
 
 /*
@@ -375,7 +386,7 @@ static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
 		server = row_of(pkt, service);
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return SHUNT_PASS;
-	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));
+	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send_any(pkt, server));
 }
 
 /* What is to become of a packet whose connection is in trouble. */
@@ -508,7 +519,7 @@ static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 	if (!conn)
 		return forward_first_error(pkt);
 	if (conn->mode == SHUNT_MODE_DSR)
-		return sent(pkt, conn->server, dir, shunt_dsr_send(pkt, conn->server));
+		return sent(pkt, conn->server, dir, shunt_dsr_send_any(pkt, conn->server));
 	return sent(pkt, conn->server, dir, shunt_nat_send_error(pkt, conn, dir));
 }
 
@@ -605,7 +616,7 @@ enum shunt_verdict shunt_forward_fast(struct shunt_packet *pkt, u8 family,
 	else
 		return SHUNT_PASS;
 	if (!end)
-		return found.plain ? forward_first_fast(pkt) : SHUNT_PASS;
+		return found.plain ? forward_first(pkt) : SHUNT_PASS;
 	conn = shunt_end_conn(end);
 	dir = shunt_end_dir(end);
 	if (unlikely(is_to_be_decided(pkt, conn->server)))
