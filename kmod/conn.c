@@ -236,7 +236,7 @@ static struct shunt_conn *conn_alloc(const struct shunt_packet *pkt, struct shun
 }
 
 /* Counted before it can be found, so that the count never lags. Under its locks. */
-static void conn_insert(struct shunt_net *sn, struct shunt_conn *conn, bool nat)
+static __always_inline void conn_insert(struct shunt_net *sn, struct shunt_conn *conn, bool nat)
 {
 	shunt_table_count(sn, 1, nat);
 	shunt_server_conn_made(conn->server, conn->state);

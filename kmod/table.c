@@ -57,39 +57,17 @@
 #include "table.h"
 
 enum {
-	TABLE_LOCK_BITS = 8,
-	TABLE_LOCKS = 1 << TABLE_LOCK_BITS,
 	TABLE_BITS_MIN = 10,
 	TABLE_BITS_MAX = 26,
-	TABLE_CROWD = 8,		/* ends without the eighth part are more than buckets */
 	TABLE_SHRINK = 8,		/* times more buckets than ends */
 	TABLE_STRIDE = 256,		/* chains moved before another may run */
 	TABLE_SLICE = 1500 * NSEC_PER_USEC,
-	TABLE_GROUP_BITS = 4,		/* buckets that share a time to be swept */
 	TABLE_GLANCE = 1024,		/* groups or connections between looks at the clock */
-	TABLE_FAR = 1 << 30,		/* jiffies, farther than any */
-};
-
-struct shunt_table {
-	struct shunt_net *sn;
-	struct work_struct resize;
-	bool starved;			/* there was no memory for other buckets */
-	struct delayed_work sweep;
-	u64 sweep_at;			/* a hash; the worker's own, and what follows */
-	struct llist_node *dying;	/* connections, to be freed after the grace period */
-	unsigned long grace;
-	struct llist_head dead;		/* those for the next */
-	spinlock_t locks[TABLE_LOCKS];	/* of chains, by the upper bits of their hashes */
 };
 
 static unsigned int groups_of(const struct shunt_buckets *buckets)
 {
-	return 1U << (buckets->bits - TABLE_GROUP_BITS);
-}
-
-static u32 *due_of(const struct shunt_buckets *buckets, u32 hash)
-{
-	return &buckets->due[hash >> (buckets->shift + TABLE_GROUP_BITS)];
+	return 1U << (buckets->bits - SHUNT_TABLE_GROUP_BITS);
 }
 
 static void buckets_free(struct shunt_buckets *buckets)
@@ -108,7 +86,7 @@ static void buckets_free(struct shunt_buckets *buckets)
 static struct shunt_buckets *buckets_alloc(unsigned int bits)
 {
 	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
-	size_t groups = 1UL << (bits - TABLE_GROUP_BITS);
+	size_t groups = 1UL << (bits - SHUNT_TABLE_GROUP_BITS);
 	struct shunt_buckets *buckets;
 
 	buckets = kzalloc(sizeof(*buckets), gfp);
@@ -122,37 +100,22 @@ static struct shunt_buckets *buckets_alloc(unsigned int bits)
 	}
 	buckets->bits = bits;
 	buckets->shift = 32 - bits;
-	memset32(buckets->due, (u32)jiffies + TABLE_FAR, groups);
+	memset32(buckets->due, (u32)jiffies + SHUNT_TABLE_FAR, groups);
 	return buckets;
-}
-
-static unsigned long table_ends(const struct shunt_table *table)
-{
-	return shunt_table_conns(table->sn) + atomic_long_read(&table->sn->backs);
-}
-
-/* Nonzero if so many ends are too many for 2^bits buckets. */
-static unsigned long crowd(unsigned long ends, unsigned int bits)
-{
-	return (ends - ends / TABLE_CROWD) >> bits;
 }
 
 /* How many buckets so many ends need; as few as possible. */
 static unsigned int bits_for(unsigned long ends)
 {
-	return clamp_t(unsigned int, fls_long(crowd(ends, 0)), TABLE_BITS_MIN, TABLE_BITS_MAX);
-}
-
-static spinlock_t *lock_of(struct shunt_table *table, u32 hash)
-{
-	return &table->locks[hash >> (32 - TABLE_LOCK_BITS)];
+	return clamp_t(unsigned int, fls_long(shunt_table_crowd(ends, 0)),
+		       TABLE_BITS_MIN, TABLE_BITS_MAX);
 }
 
 void shunt_table_lock(struct shunt_table *table, u32 hash_a, u32 hash_b)
 	__acquires(a) __acquires(b)
 {
-	spinlock_t *a = lock_of(table, hash_a);
-	spinlock_t *b = lock_of(table, hash_b);
+	spinlock_t *a = shunt_table_lock_of(table, hash_a);
+	spinlock_t *b = shunt_table_lock_of(table, hash_b);
 
 	spin_lock(min(a, b));
 	if (a != b)
@@ -164,8 +127,8 @@ void shunt_table_lock(struct shunt_table *table, u32 hash_a, u32 hash_b)
 void shunt_table_unlock(struct shunt_table *table, u32 hash_a, u32 hash_b)
 	__releases(a) __releases(b)
 {
-	spinlock_t *a = lock_of(table, hash_a);
-	spinlock_t *b = lock_of(table, hash_b);
+	spinlock_t *a = shunt_table_lock_of(table, hash_a);
+	spinlock_t *b = shunt_table_lock_of(table, hash_b);
 
 	spin_unlock(a);
 	if (a != b)
@@ -174,44 +137,11 @@ void shunt_table_unlock(struct shunt_table *table, u32 hash_a, u32 hash_b)
 		__release(b);
 }
 
-void shunt_table_lock_one(struct shunt_table *table, u32 hash)
-	__acquires(lock)
-{
-	spin_lock(lock_of(table, hash));
-}
-
-void shunt_table_unlock_one(struct shunt_table *table, u32 hash)
-	__releases(lock)
-{
-	spin_unlock(lock_of(table, hash));
-}
-
-static unsigned long *chain_of(struct shunt_buckets *buckets, u32 hash)
-{
-	return &buckets->chain[hash >> buckets->shift];
-}
-
-static noinline void grow(struct shunt_table *table, const struct shunt_buckets *buckets)
+void shunt_table_grow(struct shunt_table *table, const struct shunt_buckets *buckets)
 {
 	if (buckets->bits < TABLE_BITS_MAX && !READ_ONCE(table->starved) &&
 	    !work_pending(&table->resize))
 		queue_work(system_unbound_wq, &table->resize);
-}
-
-void shunt_table_insert(struct shunt_table *table, unsigned long end)
-{
-	struct shunt_buckets *buckets = rcu_dereference_check(table->sn->buckets, in_softirq());
-	struct shunt_buckets *next = shunt_buckets_next(buckets);
-	u32 hash = shunt_end_hash(end);
-	unsigned long *chain;
-
-	lockdep_assert_held(lock_of(table, hash));
-	chain = chain_of(unlikely(next) ? next : buckets, hash);
-	*shunt_end_link(end) = *chain;
-	/* Complete before it can be found. */
-	smp_store_release(chain, end);
-	if (unlikely(crowd(table_ends(table), buckets->bits)) && !next)
-		grow(table, buckets);
 }
 
 static bool chain_remove(unsigned long *link, unsigned long end)
@@ -231,30 +161,10 @@ void shunt_table_remove(struct shunt_table *table, unsigned long end)
 	struct shunt_buckets *buckets = rcu_dereference_check(table->sn->buckets, in_softirq());
 	u32 hash = shunt_end_hash(end);
 
-	lockdep_assert_held(lock_of(table, hash));
-	while (buckets && !chain_remove(chain_of(buckets, hash), end))
+	lockdep_assert_held(shunt_table_lock_of(table, hash));
+	while (buckets && !chain_remove(shunt_chain_of(buckets, hash), end))
 		buckets = shunt_buckets_next(buckets);
 	WARN_ON_ONCE(!buckets);
-}
-
-/* Any context. Lowers the time a group is due, by that of one of its connections. */
-static void due_lower(u32 *due, u32 at)
-{
-	u32 old = READ_ONCE(*due);
-
-	while ((s32)(at - old) < 0 && !try_cmpxchg(due, &old, at))
-		;
-}
-
-void shunt_table_due(struct shunt_net *sn, u32 hash, u32 left)
-{
-	struct shunt_buckets *buckets = rcu_dereference_check(sn->buckets, in_softirq());
-	u32 at = (u32)jiffies + min_t(u32, left, TABLE_FAR);
-
-	/* What the connection has become is seen by a sweep that has begun before. */
-	smp_mb();
-	for (; buckets; buckets = shunt_buckets_next(buckets))
-		due_lower(due_of(buckets, hash), at);
 }
 
 void shunt_table_recheck(struct shunt_net *sn)
@@ -267,7 +177,7 @@ void shunt_table_recheck(struct shunt_net *sn)
 	smp_mb();
 	for (buckets = rcu_dereference(sn->buckets); buckets; buckets = shunt_buckets_next(buckets))
 		for (i = 0; i < groups_of(buckets); i++)
-			due_lower(&buckets->due[i], jiffies);
+			shunt_due_lower(&buckets->due[i], jiffies);
 	rcu_read_unlock();
 }
 
@@ -281,21 +191,22 @@ static void move_last(unsigned long *link, struct shunt_buckets *to)
 		link = shunt_end_link(*link);
 	end = *link;
 	hash = shunt_end_hash(end);
-	chain = chain_of(to, hash);
+	chain = shunt_chain_of(to, hash);
 	WRITE_ONCE(*shunt_end_link(end), *chain);
 	/* From here on it is found there, too. */
 	smp_store_release(chain, end);
 	/* Pairs with shunt_buckets_next(). */
 	smp_store_release(link, 0);
 	if (shunt_end_dir(end) == SHUNT_DIR_CLIENT)
-		due_lower(due_of(to, hash), (u32)jiffies + shunt_conn_left(shunt_end_conn(end)));
+		shunt_due_lower(shunt_buckets_due(to, hash),
+				(u32)jiffies + shunt_conn_left(shunt_end_conn(end)));
 }
 
 static void move_chain(struct shunt_table *table, struct shunt_buckets *from,
 		       struct shunt_buckets *to, u32 hash)
 {
-	spinlock_t *lock = lock_of(table, hash);
-	unsigned long *chain = chain_of(from, hash);
+	spinlock_t *lock = shunt_table_lock_of(table, hash);
+	unsigned long *chain = shunt_chain_of(from, hash);
 
 	spin_lock_bh(lock);
 	while (*chain)
@@ -305,7 +216,7 @@ static void move_chain(struct shunt_table *table, struct shunt_buckets *from,
 
 static bool wants_resize(const struct shunt_table *table, unsigned int bits)
 {
-	unsigned long ends = table_ends(table);
+	unsigned long ends = shunt_table_ends(table);
 
 	return bits_for(ends) > bits || (bits > TABLE_BITS_MIN && ends * TABLE_SHRINK >> bits == 0);
 }
@@ -321,7 +232,7 @@ static void table_resize(struct work_struct *work)
 	from = rcu_dereference_protected(sn->buckets, true);
 	if (!wants_resize(table, from->bits))
 		return;
-	to = buckets_alloc(bits_for(table_ends(table)));
+	to = buckets_alloc(bits_for(shunt_table_ends(table)));
 	/* Then only the sweep asks again, once a second. */
 	WRITE_ONCE(table->starved, !to);
 	if (!to)
@@ -342,7 +253,7 @@ static void table_resize(struct work_struct *work)
 /* Expires what it may of a chain. Jiffies until there is more to do. Under RCU. */
 static u32 sweep_chain(struct shunt_net *sn, const unsigned long *chain)
 {
-	u32 left, least = TABLE_FAR;
+	u32 left, least = SHUNT_TABLE_FAR;
 	unsigned long end;
 
 	for (end = READ_ONCE(*chain); end; end = shunt_end_next(end)) {
@@ -364,16 +275,16 @@ static u32 sweep_chain(struct shunt_net *sn, const unsigned long *chain)
 
 static void sweep_group(struct shunt_net *sn, struct shunt_buckets *buckets, unsigned int group)
 {
-	unsigned long *chain = &buckets->chain[group << TABLE_GROUP_BITS];
+	unsigned long *chain = &buckets->chain[group << SHUNT_TABLE_GROUP_BITS];
 	u32 *due = &buckets->due[group];
-	u32 least = TABLE_FAR;
+	u32 least = SHUNT_TABLE_FAR;
 	unsigned int i;
 
 	/* From here on, what becomes due is told; the barrier is xchg()'s. */
-	xchg(due, (u32)jiffies + TABLE_FAR);
-	for (i = 0; i < 1 << TABLE_GROUP_BITS; i++)
+	xchg(due, (u32)jiffies + SHUNT_TABLE_FAR);
+	for (i = 0; i < 1 << SHUNT_TABLE_GROUP_BITS; i++)
 		least = min(least, sweep_chain(sn, &chain[i]));
-	due_lower(due, (u32)jiffies + least);
+	shunt_due_lower(due, (u32)jiffies + least);
 }
 
 /* The first group that is due, or "end". */
@@ -402,7 +313,7 @@ static bool sweep_slice(struct shunt_table *table)
 		buckets = shunt_buckets_next(buckets);
 	if (!buckets)
 		return true;
-	shift = buckets->shift + TABLE_GROUP_BITS;
+	shift = buckets->shift + SHUNT_TABLE_GROUP_BITS;
 	group = (u32)table->sweep_at >> shift;
 	do {
 		end = min(group + TABLE_GLANCE, groups_of(buckets));
@@ -676,7 +587,7 @@ int shunt_table_walk(struct shunt_net *sn, u64 *hash, unsigned long *skip,
 
 	lockdep_assert_held(&sn->lock);
 	while (!stop && walk.hash >> 32 == 0) {
-		lock = lock_of(sn->table, walk.hash);
+		lock = shunt_table_lock_of(sn->table, walk.hash);
 		rcu_read_lock();
 		spin_lock_bh(lock);
 		walk.buckets = rcu_dereference(sn->buckets);
@@ -704,7 +615,7 @@ struct shunt_table *shunt_table_alloc(struct shunt_net *sn)
 		return NULL;
 	}
 	table->sn = sn;
-	for (i = 0; i < TABLE_LOCKS; i++)
+	for (i = 0; i < SHUNT_TABLE_LOCKS; i++)
 		spin_lock_init(&table->locks[i]);
 	rcu_assign_pointer(sn->buckets, buckets);
 	INIT_WORK(&table->resize, table_resize);
