@@ -63,26 +63,8 @@ enum {
 	TABLE_SHRINK = 8,		/* times more buckets than ends */
 	TABLE_STRIDE = 256,		/* chains moved before another may run */
 	TABLE_SLICE = 1500 * NSEC_PER_USEC,
-<<<<<<< ours
-	TABLE_GLANCE = 1024,		/* groups or connections between looks at the clock */
-=======
-	TABLE_GROUP_BITS = 4,		/* buckets that share a time to be swept */
 	TABLE_GLANCE = 1024,		/* groups looked at before the clock is */
 	TABLE_BURIAL = 64,		/* connections freed, likewise */
-	TABLE_FAR = 1 << 30,		/* jiffies, farther than any */
-};
-
-struct shunt_table {
-	struct shunt_net *sn;
-	struct work_struct resize;
-	bool starved;			/* there was no memory for other buckets */
-	struct delayed_work sweep;
-	u64 sweep_at;			/* a hash; the worker's own, and what follows */
-	struct llist_node *dying;	/* connections, to be freed after the grace period */
-	unsigned long grace;
-	struct llist_head dead;		/* those for the next */
-	spinlock_t locks[TABLE_LOCKS];	/* of chains, by the upper bits of their hashes */
->>>>>>> theirs
 };
 
 static unsigned int groups_of(const struct shunt_buckets *buckets)

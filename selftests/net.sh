@@ -299,6 +299,18 @@ topo_down() {
 	printf 'netns del %s\n' "${names[@]##*/}" | ip -b -
 }
 
+# bytes_of_connections: what the slabs of IPv4's in DSR take.
+bytes_of_connections() {
+	awk '$1 == "shunt_ipv4_dsr" { print $(NF - 1) * $6 * 4096 }' /proc/slabinfo
+}
+
+# bytes_of_buckets NUMBER: what the table's buckets take, when there are so many
+# that their arrays come from vmalloc() but for the small one, of times.
+bytes_of_buckets() {
+	awk -v buckets="$1" '/\[shunt\]/ && $2 > 8 * buckets { sum += $2 - 4096 }
+		END { print sum + buckets / 4 }' /proc/vmallocinfo
+}
+
 # server_config NAME: nginx for one namespace. / tells the server's name and
 # /client who asked whom; the rest are the files in $WORK/www.
 server_config() {
