@@ -36,7 +36,7 @@ end_failing() {
 	done
 }
 
-# new_clients FIRST KIND: that many, the first of them with this number.
+# new_clients FIRST SERVICE: MANY of them, the first with this number.
 new_clients() {
 	local protocol=udp port=53 flags=0
 
@@ -66,10 +66,11 @@ not_forwarded() {
 	drop_counts | jq 'add'
 }
 
-# kept: the connections of the real client that were there before, and their servers.
+# kept: the real client's connections that are established, and their servers.
 kept() {
 	shunt -j conn show client 192.0.2.10 |
-		jq -r '.[] | select(.state == "established") | "\(.service) \(.client) \(.server)"' | sort
+		jq -r '.[] | select(.state == "established") |
+			"\(.service) \(.client_port) \(.server)"' | sort
 }
 
 counts_agree() {
@@ -80,7 +81,11 @@ counts_agree() {
 		$connections -eq $(shunt -j service show | jq 'map(.servers[].connections) | add') ]]
 }
 
-# all_counted DESCRIPTION WHAT...: since $before, a line of the three counts.
+now() {
+	echo "$(came) $(forwarded) $(not_forwarded)"
+}
+
+# all_counted DESCRIPTION: since $before, which is what "now" said.
 all_counted() {
 	local came forwarded lost
 
@@ -93,14 +98,10 @@ all_counted() {
 	check "$1: no more than allocations failed" [ "$lost" -le "$failed" ]
 }
 
-now() {
-	echo "$(came) $(forwarded) $(not_forwarded)"
-}
-
 # many DESCRIPTION SERVICE SEGMENT FIRST: new clients alone, of which each is
 # forwarded once, and has a connection, or is counted.
 many() {
-	local made=0 sunk=0 before
+	local made sunk before
 
 	before=$(now)
 	made=$(shunt -j service show "$2" | jq '.[0].total_connections')
