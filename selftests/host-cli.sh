@@ -381,7 +381,7 @@ batch() {
 		skip "a file without a module" "this machine has one"
 		return
 	fi
-	in_file 1 "@2: the kernel module is not loaded; load it with 'modprobe shunt', or 'insmod shunt.ko' from the build directory" \
+	in_file 1 "@2: the kernel module is not loaded; load it with 'modprobe shunt', or without installing it as README.md says" \
 		"\n$good$good"
 }
 
