@@ -34,9 +34,10 @@ check() {
 	return 1
 }
 
-# dkms in the throwaway tree: VERB KERNEL-RELEASE [OPTIONS...]
+# dkms in the throwaway tree: VERB KERNEL-RELEASE [OPTIONS...]. It asks for root, and
+# what it writes there needs none.
 dkms_here() {
-	dkms "$1" -k "$2" --dkmstree "$dir/dkms" --sourcetree "$dir/usr/src" \
+	unshare --map-root-user dkms "$1" -k "$2" --dkmstree "$dir/dkms" --sourcetree "$dir/usr/src" \
 		--installtree "$dir/lib/modules" --no-depmod "${@:3}"
 }
 
