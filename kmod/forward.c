@@ -109,7 +109,8 @@ static struct shunt_server *row_of(const struct shunt_packet *pkt, struct shunt_
 
 /*
  * The server of a new connection. While SYNs may be forgotten, and packets go
- * without a connection, what was chosen before is chosen again.
+ * without a connection, what was chosen before is chosen again. What is in
+ * mid-stream may be older than the last change of servers.
  */
 static __always_inline struct shunt_server *choose(const struct shunt_packet *pkt,
 						   struct shunt_service *service, bool begins)
