@@ -81,7 +81,7 @@ done
 
 note "new connections"
 weights 3 2 1
-for scheduler in lc wlc sed nq ovf fo; do
+for scheduler in lc wlc sed nq fo ovf; do
 	shunt service set dns scheduler $scheduler
 	shunt conn del service dns >/dev/null
 	case $scheduler in
@@ -91,7 +91,6 @@ for scheduler in lc wlc sed nq ovf fo; do
 	esac
 	is "$scheduler" "$(datagrams 6 $VIP4 53)" "$wanted"
 done
-shunt service set dns scheduler ovf
 is "ovf: when all are full, nobody takes more" "$(datagrams 2 $VIP4 53)" "ECONNREFUSED=2"
 weights 4 2 1
 is "ovf: until one has room" "$(datagrams 2 $VIP4 53)" "ECONNREFUSED=1 d1=1"
