@@ -202,7 +202,8 @@ def encode(attribute, value):
 BASE = [
     ("service-add", dict(name="bare", protocol=17, address="198.51.100.1", port=53)),
     ("service-add", dict(name="web", protocol=6, address="198.51.100.1", port=80)),
-    ("service-add", dict(name="six", protocol=17, address="2001:db8:f::1", port=53, mode=1)),
+    ("service-add", dict(name="six", protocol=17, address="2001:db8:f::1", port=53, mode=1,
+                         scheduler="maglev")),
     ("server-add", dict(service="web", address="10.0.0.11")),
     ("server-add", dict(service="web", address="10.1.0.21", port=8080, mode=1, weight=3)),
     ("server-add", dict(service="six", address="2001:db8:b::21", port=5353)),
@@ -248,6 +249,8 @@ OF_PROTOCOL = {
     6: {"on-expire", "midstream", "syn", "established", "closing", "closed"},
     17: {"packet", "one-way", "answered"},
 }
+# And of schedulers that hash.
+OF_TABLES = {"table-size", "hash", "seed"}
 # Commands that change what is not in the configuration.
 ELSEWHERE = {"conn-del"}
 
@@ -276,7 +279,8 @@ def limits(attribute, spec):
     if "enum" in attribute:
         return 0, spec.enums[attribute["enum"]] - 1
     top = checks.get("max", (1 << 8 * SIZES[attribute["type"]]) - 1)
-    return checks.get("min", 0), spec.constants.get(top, top)
+    bottom = checks.get("min", 0)
+    return spec.constants.get(bottom, bottom), spec.constants.get(top, top)
 
 
 def bad_nests(attribute, value, spec):
@@ -480,6 +484,7 @@ def settings(family):
                 "on-expire": 0, "on-remove": 0, "on-empty": 0, "midstream": 0, "limit": 0},
         "bare": {"timeouts": {"one-way": 300, "answered": 300},
                  "on-remove": 2, "on-empty": 0, "packet": 0, "limit": 0},
+        "six": {"table-size": 65537, "hash": 0},
     }
     for name, wanted in defaults.items():
         told = service(family, name)
@@ -690,7 +695,7 @@ def parse(family, name, message):
 def flaws(spec, attributes, gives, data, absent=frozenset()):
     """
     What is wrong with the attributes of a reply, or of a nest in it, from which
-    those of the other protocol are absent.
+    those that do not apply are absent.
     """
     gives = set(gives) - absent
     numbers = {a["number"]: a for a in attributes.values()}
@@ -728,12 +733,19 @@ def flaws(spec, attributes, gives, data, absent=frozenset()):
         yield f"{name} is missing"
 
 
+def lacks(service):
+    """What a service's own protocol and scheduler have nothing to say of."""
+    hashes = service["scheduler"] == b"maglev\0"
+    return OF_PROTOCOL[23 - service["protocol"][0]] | (set() if hashes else OF_TABLES)
+
+
 def replies(family):
     """Nothing in a reply but what the specification says, to the byte."""
     spec = family.spec
-    protocols = {s["name"]: s["protocol"][0] for s in
-                 (parse(family, "service-get", m) for m in family.must("service-get").messages)}
-    report("there are services of both protocols", set(protocols.values()) == {6, 17}, protocols)
+    services = {s["name"]: s for s in
+                (parse(family, "service-get", m) for m in family.must("service-get").messages)}
+    protocols = {s["protocol"][0] for s in services.values()}
+    report("there are services of both protocols", protocols == {6, 17}, protocols)
     for name, command in spec.commands.items():
         key = {"service-get": "name", "server-get": "service"}.get(name)
         if not command["gives"]:
@@ -745,9 +757,9 @@ def replies(family):
         for kind, header, data in answer.messages:
             if kind != Family.number or header != struct.pack("=BBH", command["number"], 1, 0):
                 wrong.append(f"header {kind} {header.hex()}")
-            protocol = protocols.get(decode(command["set"], data).get(key))
+            owner = services.get(decode(command["set"], data).get(key))
             wrong += flaws(spec, command["set"], command["gives"], data,
-                           OF_PROTOCOL[23 - protocol] if protocol else frozenset())
+                           lacks(owner) if owner else frozenset())
         report(f"{name}: each of its {'many ' if len(answer.messages) > 1 else ''}replies is exact",
                answer.messages and not answer.error and not wrong, "; ".join(wrong[:12]) or answer)
     report("a command that deletes tells how many it deleted",

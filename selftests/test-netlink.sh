@@ -36,11 +36,11 @@ connections() {
 	shunt server add dsr 10.0.0.11
 	shunt service add dsr6 tcp "[$VIP6]:80"
 	shunt server add dsr6 2001:db8:a::11
-	shunt service add nat tcp "$VIP4:8080" mode nat
+	shunt service add nat tcp "$VIP4:8080" mode nat scheduler maglev
 	shunt server add nat 10.1.0.21
 	shunt service add nat6 tcp "[$VIP6]:8080" mode nat
 	shunt server add nat6 2001:db8:b::21
-	shunt service add udp udp "$VIP4:53"
+	shunt service add udp udp "$VIP4:53" scheduler maglev
 	shunt server add udp 10.0.0.11
 	shunt service add udp6-a-name-of-31-characters-xx udp "[$VIP6]:53"
 	shunt server add udp6-a-name-of-31-characters-xx 2001:db8:a::11
