@@ -26,12 +26,12 @@ flood_up() {
 	mac=$(in_ns director ip -j link show eth0 | jq -r '.[0].address')
 	modprobe pktgen
 	pg kpktgend_0 rem_device_all "add_device eth1"
-	pg eth1 "dst $VIP4" "dst_mac $mac" "src_min 10.128.0.0" "src_max 10.128.0.250" \
+	pg eth1 "dst $VIP4" "dst_mac $mac" "src_min 10.128.0.0" "src_max 10.128.3.252" \
 		"udp_src_min 10000" "udp_src_max 10400" "udp_dst_min $1" "udp_dst_max $1" "pkt_size 60" "delay 0"
 }
 
-# flood COUNT: so many datagrams. 251 senders and 401 ports come round together
-# after 100 651 packets only.
+# flood COUNT: so many datagrams. 1021 senders and 401 ports come round together
+# after 409 421 packets only.
 flood() {
 	pg eth1 "count $1"
 	in_ns router sh -c 'echo start >/proc/net/pktgen/pgctrl'

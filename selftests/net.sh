@@ -304,11 +304,12 @@ bytes_of_connections() {
 	awk '$1 == "shunt_ipv4_dsr" { print $(NF - 1) * $6 * 4096 }' /proc/slabinfo
 }
 
-# bytes_of_buckets NUMBER: what the table's buckets take, when there are so many
-# that their arrays come from vmalloc() but for the small one, of times.
+# bytes_of_buckets NUMBER: what so many buckets of the table take. Their array is of
+# vmalloc(), which tells, or of whole pages, which are a power of two as it is; and
+# there is a time for 16 of them.
 bytes_of_buckets() {
 	awk -v buckets="$1" '/\[shunt\]/ && $2 > 8 * buckets { sum += $2 - 4096 }
-		END { print sum + buckets / 4 }' /proc/vmallocinfo
+		END { print (sum ? sum : 8 * buckets) + buckets / 4 }' /proc/vmallocinfo
 }
 
 # server_config NAME: nginx for one namespace. / tells the server's name and

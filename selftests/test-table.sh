@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The connection table follows the number of connections: it grows under traffic
 # and shrinks when they are gone; connections that are there meanwhile stay, and
-# a listing shows each once. An entry is as small as it is said to be.
+# a listing shows each once. A connection takes as little memory as is said, its
+# share of the buckets with it when that is the largest, and gives it back.
 # kernels: 6.12 debug
 #
 #    The network of net.sh. The floods come from the router, by pktgen; the
@@ -15,7 +16,7 @@
 # The debug kernel is slow, and keeps notes beside each object.
 case $SHUNT_KERNEL in
 debug) readonly FLOOD=3000 PATIENCE=120 SIZE=object_size ;;
-*) readonly FLOOD=60000 PATIENCE=20 SIZE=slab_size ;;
+*) readonly FLOOD=60000 PATIENCE=30 SIZE=slab_size ;;
 esac
 
 buckets() {
@@ -71,6 +72,28 @@ shrink() {
 	shunt service set "$1" timeout one-way 300
 }
 
+is_small() {
+	[[ $(bytes_of_connections) -lt $1 ]]
+}
+
+# The table has just grown for so many, and there never are more buckets for each.
+memory() {
+	local many=300000 buckets=524288 bytes
+
+	shunt service add many udp "$VIP4:9"
+	shunt server add many 10.0.0.13
+	flood $many >/dev/null
+	check "many: all have a connection" wait_until $PATIENCE has_connections $((many + 1))
+	check "many: the table has grown" wait_until $PATIENCE has_buckets $buckets
+	bytes=$(($(bytes_of_connections) + $(bytes_of_buckets $buckets)))
+	note "a connection takes $((10 * bytes / many)) tenths of a byte"
+	check "many: no more than 80 bytes for each" test $bytes -le $((80 * many))
+	check "many: and no less than is possible" test $bytes -ge $((72 * many))
+	shrink many 1
+	check "many: their memory is given back" wait_until $PATIENCE is_small $((many * 64 / 10))
+	shunt service del many
+}
+
 # bytes CACHE: what an object takes.
 bytes() {
 	cat "/sys/kernel/slab/$1/$SIZE"
@@ -105,6 +128,12 @@ flood "$FLOOD" >/dev/null
 check "chains have moved" [ "$(buckets)" -gt 1024 ]
 check "what moved with them goes in its own time" wait_until $((PATIENCE + 10)) has_connections 1
 is "and is served to its end" "$(ask live)" d1=1
+shunt service del soon
+if [[ $SHUNT_KERNEL == debug ]]; then
+	skip "the memory of many" "the debug kernel keeps notes beside each"
+else
+	memory
+fi
 flood_down
 hang_up live
 if [[ -d /sys/kernel/slab/shunt_ipv4_dsr ]]; then
