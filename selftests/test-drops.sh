@@ -8,7 +8,7 @@
 #
 #    The network of net.sh. The director holds the VIP to be nowhere, so that
 #    what shunt lets pass ends there; nothing limits the rate of ICMP errors.
-# kernels: 6.12 debug
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
