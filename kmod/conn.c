@@ -40,6 +40,7 @@
 #include "lookup.h"
 #include "net.h"
 #include "reset.h"
+#include "server.h"
 #include "service.h"
 #include "table.h"
 

@@ -14,6 +14,7 @@
 #include "forward.h"
 #include "link.h"
 #include "net.h"
+#include "server.h"
 #include "service.h"
 
 static struct dst_entry *route_ipv4(const struct shunt_packet *pkt,

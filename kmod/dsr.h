@@ -11,6 +11,7 @@
 #include "forward.h"
 #include "link.h"
 #include "selftest.h"
+#include "server.h"
 #include "service.h"
 
 /*

@@ -21,6 +21,7 @@
 #include "forward.h"
 #include "lookup.h"
 #include "net.h"
+#include "server.h"
 #include "service.h"
 
 /*

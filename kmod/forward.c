@@ -20,6 +20,7 @@
 #include "match.h"
 #include "net.h"
 #include "sched.h"
+#include "server.h"
 #include "service.h"
 #include "syn.h"
 #include "trace.h"

@@ -13,6 +13,7 @@
 
 #include "net.h"
 #include "packet.h"
+#include "server.h"
 #include "service.h"
 
 enum {

@@ -29,6 +29,7 @@
 
 #include "limit.h"
 #include "lookup.h"
+#include "server.h"
 #include "service.h"
 #include "table.h"
 

@@ -34,6 +34,7 @@
 #include "hop.h"
 #include "link.h"
 #include "net.h"
+#include "server.h"
 #include "service.h"
 
 enum {

@@ -10,6 +10,7 @@
 #include "conn.h"
 #include "hash.h"
 #include "net.h"
+#include "server.h"
 #include "service.h"
 #include "table.h"
 

@@ -14,6 +14,7 @@
 #include <linux/hash.h>
 
 #include "match.h"
+#include "server.h"
 
 /* Of fewer words than there are: prefixes hardly ever differ by two at once. */
 static __always_inline u32 hash_of(const union nf_inet_addr *addr, __be16 port, u8 protocol,

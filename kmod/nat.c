@@ -28,6 +28,7 @@
 #include "hop.h"
 #include "net.h"
 #include "selftest.h"
+#include "server.h"
 #include "service.h"
 
 /* What one side of a packet is to become. */

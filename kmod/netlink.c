@@ -17,6 +17,7 @@
 #include "netlink.h"
 #include "netlink_gen.h"
 #include "sched.h"
+#include "server.h"
 #include "service.h"
 
 int shunt_nl_refuse(struct netlink_ext_ack *extack, struct nlattr **attrs, int err,

@@ -7,6 +7,7 @@
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
+#include "server.h"
 #include "service.h"
 #include "table.h"
 

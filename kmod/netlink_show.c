@@ -11,6 +11,7 @@
 #include "netlink.h"
 #include "netlink_gen.h"
 #include "sched.h"
+#include "server.h"
 #include "service.h"
 #include "table.h"
 #include "stats.h"

@@ -32,17 +32,12 @@ static siphash_key_t pool_key(const struct shunt_service *service,
 	return key;
 }
 
-static struct shunt_pool *pool_of(const struct shunt_service *service)
-{
-	return rcu_dereference_protected(service->pool, lockdep_is_held(&service->sn->lock));
-}
-
 struct shunt_pool *shunt_pool_alloc(const struct shunt_service *service,
 				    const struct shunt_sched *sched,
 				    const struct shunt_hashing *hashing)
 {
 	unsigned int room = list_count_nodes((struct list_head *)&service->servers) + 1;
-	const struct shunt_pool *old = pool_of(service);
+	const struct shunt_pool *old = shunt_pool_of(service);
 	u32 size = sched->fill ? hashing->table_size : 0;
 	u32 before = size && old ? max(old->rows.size, old->was.size) : 0;
 	struct shunt_pool *pool;
@@ -142,7 +137,7 @@ static void pool_fill_rows(struct shunt_service *service, struct shunt_pool *poo
 
 void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 {
-	struct shunt_pool *old = pool_of(service);
+	struct shunt_pool *old = shunt_pool_of(service);
 
 	lockdep_assert_held(&service->sn->lock);
 	pool_gather(service, pool);
@@ -155,7 +150,11 @@ void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	service->sn->generation++;
 }
 
-bool shunt_pool_holds(const struct shunt_sched *sched, size_t servers)
+int shunt_pool_check(const struct shunt_sched *sched, size_t servers, int attr,
+		     struct shunt_refusal *no)
 {
-	return !sched->fill || servers <= SHUNT_ROWS_SERVERS;
+	if (!sched->fill || servers <= SHUNT_ROWS_SERVERS)
+		return 0;
+	return shunt_refuse(no, -E2BIG, attr,
+			    "a service with the scheduler maglev or sticky has 65535 servers at most");
 }

@@ -4,7 +4,7 @@
 #define SHUNT_POOL_H
 
 #include "rows.h"
-#include "service.h"
+#include "server.h"
 
 /*
  * What a scheduler chooses from: the first "count" are the servers with a weight
@@ -30,6 +30,12 @@ struct shunt_pool {
 	} slot[] __counted_by(total);
 };
 
+/* Under the namespace's lock. The one there is now. */
+static inline struct shunt_pool *shunt_pool_of(const struct shunt_service *service)
+{
+	return rcu_dereference_protected(service->pool, lockdep_is_held(&service->sn->lock));
+}
+
 /*
  * Under the namespace's lock, may sleep.
  *
@@ -48,7 +54,8 @@ void shunt_pool_free(struct shunt_pool *pool);
  */
 void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool);
 
-/* Whether a scheduler can choose among so many servers. */
-bool shunt_pool_holds(const struct shunt_sched *sched, size_t servers);
+/* 0 if a scheduler can choose among so many servers; attr is what asks for that. */
+int shunt_pool_check(const struct shunt_sched *sched, size_t servers, int attr,
+		     struct shunt_refusal *no);
 
 #endif

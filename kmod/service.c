@@ -32,12 +32,10 @@
 #include "match.h"
 #include "pool.h"
 #include "sched.h"
+#include "server.h"
 #include "service.h"
 #include "syn.h"
 #include "table.h"
-
-static const char too_many[] =
-	"a service with the scheduler maglev or sticky has 65535 servers at most";
 
 static const struct rhashtable_params by_name_params = {
 	.head_offset = offsetof(struct shunt_service, by_name),
@@ -53,69 +51,6 @@ struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *na
 	lockdep_assert_held(&sn->lock);
 	strscpy(key, name, sizeof(key));
 	return rhashtable_lookup_fast(&sn->by_name, key, by_name_params);
-}
-
-static const struct shunt_sched *service_sched(const struct shunt_service *service)
-{
-	return rcu_dereference_protected(service->pool,
-					 lockdep_is_held(&service->sn->lock))->sched;
-}
-
-/* For the service as it is. */
-static struct shunt_pool *pool_alloc(const struct shunt_service *service)
-{
-	return shunt_pool_alloc(service, service_sched(service), &service->hashing);
-}
-
-static void server_free(struct rcu_head *rcu)
-{
-	struct shunt_server *server = container_of(rcu, struct shunt_server, rcu);
-
-	free_percpu(server->counters);
-	kfree(server);
-}
-
-/* The server has no connection, and gets none any more. */
-static void server_release(struct shunt_server *server)
-{
-	struct shunt_service *service = server->service;
-	struct shunt_net *sn = service->sn;
-
-	lockdep_assert_held(&sn->lock);
-	WARN_ON_ONCE(atomic_read(&server->conns));
-	list_del(&server->list);
-	list_del(&server->leaving);
-	if (server->natted)
-		shunt_filter_del(&sn->nat_servers, &server->in_nat_servers);
-	if (server->linked)
-		shunt_link_drop(sn, server);
-	if (server->answers)
-		shunt_match_del_server(sn, server);
-	shunt_counters_add(server->counters, &service->retired);
-	call_rcu(&server->rcu, server_free);
-}
-
-static void reap(struct work_struct *work)
-{
-	struct shunt_net *sn = container_of(work, struct shunt_net, reap);
-	struct shunt_server *server, *next;
-
-	mutex_lock(&sn->lock);
-	list_for_each_entry_safe(server, next, &sn->leaving, leaving) {
-		cond_synchronize_rcu(server->removed_at);
-		if (!atomic_read(&server->conns))
-			server_release(server);
-	}
-	mutex_unlock(&sn->lock);
-}
-
-void shunt_server_conn_gone(struct shunt_server *server, u8 state)
-{
-	atomic_dec(&server->service->conns);
-	atomic_dec(&server->states[state]);
-	/* Pairs with the removal, which marks the server before it looks. */
-	if (atomic_dec_and_test(&server->conns) && READ_ONCE(server->removed))
-		schedule_work(&server->service->sn->reap);
 }
 
 static void service_free(struct rcu_head *rcu)
@@ -151,7 +86,7 @@ static void service_release(struct shunt_service *service)
 	list_for_each_entry_safe(server, next, &service->servers, list) {
 		if (!server->removed)
 			sn->server_count--;
-		server_release(server);
+		shunt_server_release(server);
 	}
 	list_del(&service->leaving);
 	shunt_drops_add(service->drops, sn->retired_drops);
@@ -373,11 +308,11 @@ static void change_apply(struct shunt_service *service,
 		[SHUNT_SET_ON_EMPTY] = &service->on_empty,
 		[SHUNT_SET_MIDSTREAM] = &service->midstream,
 		[SHUNT_SET_PACKET] = &service->packet,
-		[SHUNT_SET_HASH] = &service->hashing.by,
 	};
 	unsigned int i;
 
-	for (i = 0; i < SHUNT_SETTINGS; i++)
+	BUILD_BUG_ON(ARRAY_SIZE(setting) != SHUNT_SET_HASH);
+	for (i = 0; i < ARRAY_SIZE(setting); i++)
 		if (change->has & BIT(i))
 			WRITE_ONCE(*setting[i], change->value[i]);
 	service->hashing = hashing_after(service, change);
@@ -491,20 +426,20 @@ err_service:
 int shunt_service_set(struct shunt_service *service,
 		      const struct shunt_service_change *change, struct shunt_refusal *no)
 {
-	const struct shunt_sched *sched = change->sched ?: service_sched(service);
+	const struct shunt_sched *sched = change->sched ?: shunt_pool_of(service)->sched;
 	struct shunt_hashing hashing = hashing_after(service, change);
 	struct shunt_pool *pool = NULL;
 	int err;
 
-	err = change_check(change, service->key.protocol, no) ?: hashing_check(change, sched, no);
+	err = change_check(change, service->key.protocol, no) ?: hashing_check(change, sched, no) ?:
+	      shunt_pool_check(sched, list_count_nodes(&service->servers),
+			       SHUNT_A_SERVICE_SCHEDULER, no);
 	if (err)
 		return err;
 	if (change->has & BIT(SHUNT_SET_PACKET) && !list_empty(&service->servers) &&
 	    service->packet != change->value[SHUNT_SET_PACKET])
 		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
 				    "packet can be changed only while the service has no server");
-	if (!shunt_pool_holds(sched, list_count_nodes(&service->servers)))
-		return shunt_refuse(no, -E2BIG, SHUNT_A_SERVICE_SCHEDULER, too_many);
 	if (change->sched || change->table_size || change->seed ||
 	    change->has & BIT(SHUNT_SET_HASH)) {
 		pool = shunt_pool_alloc(service, sched, &hashing);
@@ -535,197 +470,6 @@ void shunt_service_totals(const struct shunt_service *service, struct shunt_tota
 	}
 }
 
-/* Finds a removed one too. */
-static struct shunt_server *server_find(struct shunt_service *service,
-					const union nf_inet_addr *addr, __be16 port)
-{
-	struct shunt_server *server;
-
-	lockdep_assert_held(&service->sn->lock);
-	list_for_each_entry(server, &service->servers, list)
-		if (server->port == port && nf_inet_addr_cmp(&server->addr, addr))
-			return server;
-	return NULL;
-}
-
-struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
-					  const union nf_inet_addr *addr, __be16 port)
-{
-	struct shunt_server *server = server_find(service, addr, port);
-
-	return server && !server->removed ? server : NULL;
-}
-
-/* Whether answers from this address could only be to the service's packets. */
-static int answer_check(const struct shunt_service *service, const union nf_inet_addr *addr,
-			__be16 port, struct shunt_refusal *no)
-{
-	const struct shunt_tuple answer = {
-		.src = *addr,
-		.sport = port,
-		.family = service->key.family,
-		.protocol = service->key.protocol,
-	};
-	const struct shunt_server *other;
-	bool taken;
-
-	rcu_read_lock();
-	other = shunt_match_server(service->sn, &answer);
-	taken = other && !other->removed && other->service != service;
-	rcu_read_unlock();
-	if (!taken)
-		return 0;
-	return shunt_refuse(no, -EBUSY, SHUNT_A_SERVER_PORT,
-			    "another service that schedules each packet has this NAT server, and their answers could not be told apart; use another server port");
-}
-
-/* Whether packets could reach the server in this mode. */
-static int server_check(const struct shunt_service *service, const union nf_inet_addr *addr,
-			__be16 port, u8 mode, struct shunt_refusal *no)
-{
-	if (nf_inet_addr_cmp(addr, &service->key.addr))
-		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_ADDRESS,
-				    "this is the service's virtual address; expected the server's own");
-	if (mode == SHUNT_MODE_NAT)
-		return service->packet ? answer_check(service, addr, port, no) : 0;
-	if (port != service->key.port)
-		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_PORT,
-				    "a DSR server is reached on the service's own port; use mode nat to change the port");
-	return shunt_link_check(service, addr, no);
-}
-
-/* Makes the server ready for a mode that server_check() has agreed to. */
-static int server_prepare(struct shunt_server *server, u8 mode)
-{
-	struct shunt_service *service = server->service;
-	struct shunt_net *sn = service->sn;
-	int err;
-
-	if (mode == SHUNT_MODE_NAT && service->packet && !server->answers) {
-		err = shunt_match_add_server(sn, server);
-		if (err)
-			return err;
-		server->answers = true;
-	}
-	if (mode == SHUNT_MODE_NAT && !server->natted) {
-		shunt_filter_add(&sn->nat_servers, &server->in_nat_servers, &server->addr);
-		server->natted = true;
-	}
-	if (mode == SHUNT_MODE_DSR && !server->linked)
-		shunt_link_start(sn, server);
-	if (mode == SHUNT_MODE_NAT)
-		WRITE_ONCE(server->unreachable, false);
-	WRITE_ONCE(server->mode, mode);
-	return 0;
-}
-
-static struct shunt_server *server_alloc(struct shunt_service *service,
-					 const union nf_inet_addr *addr, __be16 port)
-{
-	struct shunt_server *server = kzalloc(sizeof(*server), GFP_KERNEL_ACCOUNT);
-
-	if (!server)
-		return NULL;
-	server->counters = shunt_counters_alloc();
-	if (!server->counters) {
-		kfree(server);
-		return NULL;
-	}
-	server->service = service;
-	server->addr = *addr;
-	server->port = port;
-	server->answer.addr = *addr;
-	server->answer.port = port;
-	server->answer.family = service->key.family;
-	server->answer.protocol = service->key.protocol;
-	INIT_LIST_HEAD(&server->leaving);
-	return server;
-}
-
-int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *addr,
-		     __be16 port, u8 mode, u32 weight, struct shunt_refusal *no)
-{
-	struct shunt_server *server = server_find(service, addr, port);
-	struct shunt_server *fresh = NULL;
-	struct shunt_pool *pool;
-	int err;
-
-	if (server && !server->removed)
-		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVER_ADDRESS,
-				    "the service has this server already");
-	if (!shunt_pool_holds(service_sched(service),
-			      list_count_nodes(&service->servers) + !server))
-		return shunt_refuse(no, -E2BIG, SHUNT_A_SERVER_ADDRESS, too_many);
-	err = server_check(service, addr, port, mode, no);
-	if (err)
-		return err;
-	pool = pool_alloc(service);
-	if (!server) {
-		fresh = server_alloc(service, addr, port);
-		server = fresh;
-	}
-	if (!pool || !server || server_prepare(server, mode)) {
-		shunt_pool_free(pool);
-		if (fresh)
-			server_free(&fresh->rcu);
-		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the server");
-	}
-
-	if (fresh) {
-		server->id = service->sn->next_id++;
-		list_add_tail(&server->list, &service->servers);
-	}
-	list_del_init(&server->leaving);
-	WRITE_ONCE(server->removed, false);
-	server->weight = weight;
-	service->sn->server_count++;
-	shunt_pool_publish(service, pool);
-	return 0;
-}
-
-int shunt_server_set(struct shunt_server *server, const struct shunt_server_change *change,
-		     struct shunt_refusal *no)
-{
-	struct shunt_service *service = server->service;
-	struct shunt_pool *pool;
-	int err;
-
-	if (change->has_mode) {
-		err = server_check(service, &server->addr, server->port, change->mode, no);
-		if (err)
-			return err;
-	}
-	pool = pool_alloc(service);
-	if (!pool)
-		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
-
-	if (change->has_mode && server_prepare(server, change->mode)) {
-		shunt_pool_free(pool);
-		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
-	}
-	if (change->has_weight)
-		server->weight = change->weight;
-	shunt_pool_publish(service, pool);
-	return 0;
-}
-
-int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
-{
-	struct shunt_service *service = server->service;
-	struct shunt_net *sn = service->sn;
-	struct shunt_pool *pool = pool_alloc(service);
-
-	if (!pool)
-		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
-	WRITE_ONCE(server->removed, true);
-	sn->server_count--;
-	shunt_pool_publish(service, pool);
-	server->removed_at = get_state_synchronize_rcu();
-	list_add_tail(&server->leaving, &sn->leaving);
-	schedule_work(&sn->reap);
-	return 0;
-}
-
 int shunt_service_net_init(struct shunt_net *sn)
 {
 	int err;
@@ -736,7 +480,7 @@ int shunt_service_net_init(struct shunt_net *sn)
 	shunt_filter_clear(&sn->dsr_servers);
 	xa_init(&sn->services);
 	INIT_LIST_HEAD(&sn->leaving);
-	INIT_WORK(&sn->reap, reap);
+	INIT_WORK(&sn->reap, shunt_server_reap);
 	sn->next_id = 1;
 	sn->limit = shunt_limit_default();
 	sn->recycle_failed = (u32)jiffies - HZ;

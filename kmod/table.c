@@ -54,6 +54,7 @@
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
+#include "server.h"
 #include "service.h"
 #include "table.h"
 

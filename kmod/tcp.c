@@ -39,6 +39,7 @@
 #include <uapi/linux/shunt.h>
 
 #include "conn.h"
+#include "server.h"
 #include "service.h"
 
 static bool is_known(const struct shunt_conn *conn, enum shunt_dir dir)

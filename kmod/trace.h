@@ -13,6 +13,7 @@
 #include <linux/tracepoint.h>
 
 #include "conn.h"
+#include "server.h"
 #include "service.h"
 
 #ifndef SHUNT_TRACE_ADDRESS

@@ -22,6 +22,7 @@
 #include "../match.h"
 #include "../sched.h"
 #include "../selftest.h"
+#include "../server.h"
 #include "../service.h"
 #include "../syn.h"
 #include "../table.h"
