@@ -12,6 +12,8 @@
 #include "net.h"
 #include "service.h"
 
+struct shunt_server;
+
 /* May sleep. The generic netlink family; no request is under way once exit returns. */
 int shunt_netlink_init(void);
 void shunt_netlink_exit(void);
@@ -41,6 +43,11 @@ u8 shunt_nl_get_addr(const struct nlattr *attr, union nf_inet_addr *addr);
 void *shunt_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
 /* Ends it, or takes it back if it did not fit. Returns err. */
 int shunt_nl_put_end(struct sk_buff *skb, void *header, int err);
+
+/* Under the namespace's lock. The attributes that tell an object; 0 or -EMSGSIZE. */
+int shunt_nl_put_service(struct sk_buff *skb, const struct shunt_service *service);
+int shunt_nl_put_server(struct sk_buff *skb, const struct shunt_server *server);
+int shunt_nl_put_limit(struct sk_buff *skb, struct shunt_net *sn);
 
 /*
  * Under the namespace's lock. The name a listing is limited to in *name, NULL

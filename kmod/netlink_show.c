@@ -123,8 +123,7 @@ static int put_hashing(struct sk_buff *skb, const struct shunt_service *service,
 	return err;
 }
 
-static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
-		       const struct shunt_service *service)
+int shunt_nl_put_service(struct sk_buff *skb, const struct shunt_service *service)
 {
 	const struct shunt_pool *pool =
 		rcu_dereference_protected(service->pool, lockdep_is_held(&service->sn->lock));
@@ -133,61 +132,69 @@ static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 	u32 states[SHUNT_CONN_STATES];
 	struct shunt_totals totals;
 	u64 connections;
-	void *header;
-	int err;
 
-	header = shunt_nl_put_header(skb, cb, SHUNT_CMD_SERVICE_GET);
+	shunt_service_totals(service, &totals, &connections, states);
+	shunt_drops_add(service->drops, counts);
+	return nla_put_string(skb, SHUNT_A_SERVICE_NAME, service->name) ?:
+	       nla_put_u8(skb, SHUNT_A_SERVICE_PROTOCOL, key->protocol) ?:
+	       nla_put(skb, SHUNT_A_SERVICE_ADDRESS, shunt_nl_addr_size(key->family),
+		       &key->addr) ?:
+	       nla_put_be16(skb, SHUNT_A_SERVICE_PORT, key->port) ?:
+	       nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
+	       put_hashing(skb, service, pool->sched) ?:
+	       put_settings(skb, service) ?:
+	       put_by_state(skb, SHUNT_A_SERVICE_STATES, states, key->protocol) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_SERVICE_STATELESS, counts[SHUNT_COUNT_STATELESS],
+				 SHUNT_A_SERVICE_PAD) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_SERVICE_RECYCLED, counts[SHUNT_COUNT_RECYCLED],
+				 SHUNT_A_SERVICE_PAD) ?:
+	       put_stats(skb, SHUNT_A_SERVICE_STATS, &totals, connections);
+}
+
+static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
+		       const struct shunt_service *service)
+{
+	void *header = shunt_nl_put_header(skb, cb, SHUNT_CMD_SERVICE_GET);
+
 	if (!header)
 		return -EMSGSIZE;
 	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
-	shunt_service_totals(service, &totals, &connections, states);
-	shunt_drops_add(service->drops, counts);
-	err = nla_put_string(skb, SHUNT_A_SERVICE_NAME, service->name) ?:
-	      nla_put_u8(skb, SHUNT_A_SERVICE_PROTOCOL, key->protocol) ?:
-	      nla_put(skb, SHUNT_A_SERVICE_ADDRESS, shunt_nl_addr_size(key->family), &key->addr) ?:
-	      nla_put_be16(skb, SHUNT_A_SERVICE_PORT, key->port) ?:
-	      nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
-	      put_hashing(skb, service, pool->sched) ?:
-	      put_settings(skb, service) ?:
-	      put_by_state(skb, SHUNT_A_SERVICE_STATES, states, key->protocol) ?:
-	      nla_put_u64_64bit(skb, SHUNT_A_SERVICE_STATELESS, counts[SHUNT_COUNT_STATELESS],
-				SHUNT_A_SERVICE_PAD) ?:
-	      nla_put_u64_64bit(skb, SHUNT_A_SERVICE_RECYCLED, counts[SHUNT_COUNT_RECYCLED],
-				SHUNT_A_SERVICE_PAD) ?:
-	      put_stats(skb, SHUNT_A_SERVICE_STATS, &totals, connections);
-	return shunt_nl_put_end(skb, header, err);
+	return shunt_nl_put_end(skb, header, shunt_nl_put_service(skb, service));
 }
 
-static int put_server(struct sk_buff *skb, struct netlink_callback *cb,
-		      const struct shunt_server *server)
+int shunt_nl_put_server(struct sk_buff *skb, const struct shunt_server *server)
 {
 	const struct shunt_service *service = server->service;
 	u32 states[SHUNT_CONN_STATES];
 	struct shunt_totals totals = {};
 	unsigned int i;
-	void *header;
 	u32 state;
-	int err;
 
-	header = shunt_nl_put_header(skb, cb, SHUNT_CMD_SERVER_GET);
-	if (!header)
-		return -EMSGSIZE;
-	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
 	shunt_counters_add(server->counters, &totals);
 	for (i = 0; i < SHUNT_CONN_STATES; i++)
 		states[i] = atomic_read(&server->states[i]);
 	state = shunt_server_usable(server) ? SHUNT_SERVER_STATE_UP :
 					      SHUNT_SERVER_STATE_UNREACHABLE;
-	err = nla_put_string(skb, SHUNT_A_SERVER_SERVICE, service->name) ?:
-	      nla_put(skb, SHUNT_A_SERVER_ADDRESS, shunt_nl_addr_size(service->key.family),
-		      &server->addr) ?:
-	      nla_put_be16(skb, SHUNT_A_SERVER_PORT, server->port) ?:
-	      nla_put_u32(skb, SHUNT_A_SERVER_MODE, server->mode) ?:
-	      nla_put_u32(skb, SHUNT_A_SERVER_WEIGHT, server->weight) ?:
-	      nla_put_u32(skb, SHUNT_A_SERVER_STATE, state) ?:
-	      put_by_state(skb, SHUNT_A_SERVER_STATES, states, service->key.protocol) ?:
-	      put_stats(skb, SHUNT_A_SERVER_STATS, &totals, atomic_read(&server->conns));
-	return shunt_nl_put_end(skb, header, err);
+	return nla_put_string(skb, SHUNT_A_SERVER_SERVICE, service->name) ?:
+	       nla_put(skb, SHUNT_A_SERVER_ADDRESS, shunt_nl_addr_size(service->key.family),
+		       &server->addr) ?:
+	       nla_put_be16(skb, SHUNT_A_SERVER_PORT, server->port) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_MODE, server->mode) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_WEIGHT, server->weight) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_STATE, state) ?:
+	       put_by_state(skb, SHUNT_A_SERVER_STATES, states, service->key.protocol) ?:
+	       put_stats(skb, SHUNT_A_SERVER_STATS, &totals, atomic_read(&server->conns));
+}
+
+static int put_server(struct sk_buff *skb, struct netlink_callback *cb,
+		      const struct shunt_server *server)
+{
+	void *header = shunt_nl_put_header(skb, cb, SHUNT_CMD_SERVER_GET);
+
+	if (!header)
+		return -EMSGSIZE;
+	nl_dump_check_consistent(cb, nlmsg_hdr(skb));
+	return shunt_nl_put_end(skb, header, shunt_nl_put_server(skb, server));
 }
 
 /* Where a listing goes on: cb->args[0] is the service's id, args[1] the server's. */
@@ -409,7 +416,7 @@ static void net_counts(struct shunt_net *sn, u64 *counts)
 		shunt_drops_add(service->drops, counts);
 }
 
-static int put_limit(struct sk_buff *skb, struct shunt_net *sn)
+int shunt_nl_put_limit(struct sk_buff *skb, struct shunt_net *sn)
 {
 	u64 counts[SHUNT_COUNTS];
 
@@ -444,7 +451,7 @@ int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info)
 		return shunt_nl_refuse_do(info, -EMSGSIZE, 0, "the answer does not fit a message");
 	}
 	mutex_lock(&sn->lock);
-	err = put_limit(reply, sn);
+	err = shunt_nl_put_limit(reply, sn);
 	mutex_unlock(&sn->lock);
 	if (err) {
 		nlmsg_free(reply);
