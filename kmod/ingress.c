@@ -49,6 +49,7 @@
 #include <net/sock.h>
 
 #include "established.h"
+#include "event.h"
 #include "forward.h"
 #include "ingress.h"
 #include "net.h"
@@ -190,6 +191,7 @@ static void remove(struct shunt_net *sn, struct shunt_attachment *at)
 		nf_unregister_net_hook(sn->net, &at->ops);
 	list_del(&at->list);
 	sn->attachment_count--;
+	shunt_event_device(sn, at->name, SHUNT_EVENT_DEVICE_DETACHED);
 	kfree(at);
 }
 
@@ -237,6 +239,7 @@ static int attach_device(struct shunt_net *sn, struct net_device *dev, struct sh
 	}
 	list_add_tail(&at->list, &sn->attachments);
 	sn->attachment_count++;
+	shunt_event_device(sn, at->name, SHUNT_EVENT_DEVICE_ATTACHED);
 	return 0;
 }
 

@@ -31,6 +31,7 @@
 #include <net/netevent.h>
 #include <net/route.h>
 
+#include "event.h"
 #include "hop.h"
 #include "link.h"
 #include "net.h"
@@ -229,7 +230,7 @@ static struct shunt_link *link_make(struct shunt_server *server)
 	neigh = neigh_get(server->service->sn->net, family, &server->addr, &why);
 	if (!neigh && why == is_local && vip_is_local(server->service)) {
 		WRITE_ONCE(server->local, true);
-		WRITE_ONCE(server->unreachable, false);
+		shunt_server_reach(server, true);
 		return NULL;
 	}
 	WRITE_ONCE(server->local, false);
@@ -245,13 +246,13 @@ static struct shunt_link *link_make(struct shunt_server *server)
 	state = READ_ONCE(neigh->nud_state);
 	link->valid = state & NUD_VALID && build_header(link, family);
 	if (link->valid)
-		WRITE_ONCE(server->unreachable, false);
+		shunt_server_reach(server, true);
 	else if (state & NUD_FAILED)
-		WRITE_ONCE(server->unreachable, true);
+		shunt_server_reach(server, false);
 	return link;
 
 err_neigh:
-	WRITE_ONCE(server->unreachable, true);
+	shunt_server_reach(server, false);
 	if (neigh)
 		neigh_release(neigh);
 	return NULL;
@@ -329,6 +330,16 @@ static bool visit_linked(struct shunt_net *sn, void (*fn)(struct shunt_server *s
 	return any;
 }
 
+/* Once for all servers of a service that were looked at. */
+static void review_services(struct shunt_net *sn)
+{
+	struct shunt_service *service;
+	unsigned long id;
+
+	xa_for_each(&sn->services, id, service)
+		shunt_event_review(service);
+}
+
 static void refresh(struct work_struct *work)
 {
 	struct shunt_net *sn = container_of(work, struct shunt_net, refresh.work);
@@ -336,6 +347,7 @@ static void refresh(struct work_struct *work)
 
 	mutex_lock(&sn->lock);
 	any = visit_linked(sn, link_refresh);
+	review_services(sn);
 	visit_linked(sn, link_probe);
 	mutex_unlock(&sn->lock);
 	if (any)
@@ -395,10 +407,11 @@ static void drop_device(struct shunt_net *sn, const struct net_device *dev)
 			link = rcu_dereference_protected(server->link,
 							 lockdep_is_held(&sn->lock));
 			if (link && link->neigh->dev == dev) {
-				WRITE_ONCE(server->unreachable, true);
+				shunt_server_reach(server, false);
 				link_replace(server, NULL);
 			}
 		}
+		shunt_event_review(service);
 	}
 	mutex_unlock(&sn->lock);
 }

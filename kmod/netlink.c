@@ -11,6 +11,7 @@
 #include <net/ipv6.h>
 
 #include "conn.h"
+#include "event.h"
 #include "ingress.h"
 #include "limit.h"
 #include "net.h"
@@ -307,6 +308,7 @@ int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info)
 		return shunt_nl_refuse_do(info, -EINVAL, 0, "a limit must be given");
 	mutex_lock(&sn->lock);
 	WRITE_ONCE(sn->limit, nla_get_u32(limit) ?: shunt_limit_default());
+	shunt_event_limit(sn);
 	mutex_unlock(&sn->lock);
 	return 0;
 }
@@ -441,10 +443,15 @@ int shunt_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 int __init shunt_netlink_init(void)
 {
-	return genl_register_family(&shunt_nl_family);
+	int err = genl_register_family(&shunt_nl_family);
+
+	if (!err)
+		shunt_event_start();
+	return err;
 }
 
 void shunt_netlink_exit(void)
 {
+	shunt_event_stop();
 	genl_unregister_family(&shunt_nl_family);
 }

@@ -309,6 +309,10 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 	},
 };
 
+static const struct genl_multicast_group shunt_nl_mcgrps[] = {
+	[SHUNT_NLGRP_EVENTS] = { "events", },
+};
+
 struct genl_family shunt_nl_family __ro_after_init = {
 	.name		= SHUNT_FAMILY_NAME,
 	.version	= SHUNT_FAMILY_VERSION,
@@ -317,4 +321,6 @@ struct genl_family shunt_nl_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.split_ops	= shunt_nl_ops,
 	.n_split_ops	= ARRAY_SIZE(shunt_nl_ops),
+	.mcgrps		= shunt_nl_mcgrps,
+	.n_mcgrps	= ARRAY_SIZE(shunt_nl_mcgrps),
 };

@@ -34,6 +34,10 @@ int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info);
 
+enum {
+	SHUNT_NLGRP_EVENTS,
+};
+
 extern struct genl_family shunt_nl_family;
 
 #endif /* _LINUX_SHUNT_GEN_H */

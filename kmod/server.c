@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "conn.h"
+#include "event.h"
 #include "limit.h"
 #include "link.h"
 #include "match.h"
@@ -130,6 +131,17 @@ static int server_check(const struct shunt_service *service, const union nf_inet
 	return shunt_link_check(service, addr, no);
 }
 
+void shunt_server_reach(struct shunt_server *server, bool reached)
+{
+	lockdep_assert_held(&server->service->sn->lock);
+	if (server->unreachable == !reached)
+		return;
+	WRITE_ONCE(server->unreachable, !reached);
+	if (!server->removed)
+		shunt_event_server(server, reached ? SHUNT_EVENT_SERVER_REACHABLE :
+						     SHUNT_EVENT_SERVER_UNREACHABLE);
+}
+
 /* Makes the server ready for a mode that server_check() has agreed to. */
 static int server_prepare(struct shunt_server *server, u8 mode)
 {
@@ -150,7 +162,7 @@ static int server_prepare(struct shunt_server *server, u8 mode)
 	if (mode == SHUNT_MODE_DSR && !server->linked)
 		shunt_link_start(sn, server);
 	if (mode == SHUNT_MODE_NAT)
-		WRITE_ONCE(server->unreachable, false);
+		shunt_server_reach(server, true);
 	WRITE_ONCE(server->mode, mode);
 	return 0;
 }
@@ -175,6 +187,8 @@ static struct shunt_server *server_alloc(struct shunt_service *service,
 	server->answer.family = service->key.family;
 	server->answer.protocol = service->key.protocol;
 	INIT_LIST_HEAD(&server->leaving);
+	/* Until it is added. */
+	server->removed = true;
 	return server;
 }
 
@@ -216,6 +230,8 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	server->weight = weight;
 	service->sn->server_count++;
 	shunt_pool_publish(service, pool);
+	shunt_event_server(server, SHUNT_EVENT_SERVER_ADDED);
+	shunt_event_review(service);
 	return 0;
 }
 
@@ -242,6 +258,8 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 	if (change->has_weight)
 		server->weight = change->weight;
 	shunt_pool_publish(service, pool);
+	shunt_event_server(server, SHUNT_EVENT_SERVER_CHANGED);
+	shunt_event_review(service);
 	return 0;
 }
 
@@ -256,6 +274,8 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
 	WRITE_ONCE(server->removed, true);
 	sn->server_count--;
 	shunt_pool_publish(service, pool);
+	shunt_event_server(server, SHUNT_EVENT_SERVER_REMOVED);
+	shunt_event_review(service);
 	server->removed_at = get_state_synchronize_rcu();
 	list_add_tail(&server->leaving, &sn->leaving);
 	schedule_work(&sn->reap);

@@ -70,6 +70,12 @@ int shunt_server_set(struct shunt_server *server, const struct shunt_server_chan
 		     struct shunt_refusal *no);
 int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no);
 
+/*
+ * Whether anybody answers at its address, if that has changed. The caller has
+ * the service reviewed; event.h.
+ */
+void shunt_server_reach(struct shunt_server *server, bool reached);
+
 /* Has no connection, and gets none any more. Freed after a grace period. */
 void shunt_server_release(struct shunt_server *server);
 /* The worker that releases those of a namespace that are removed, when they may go. */

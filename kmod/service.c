@@ -25,6 +25,7 @@
 #include <linux/slab.h>
 
 #include "conn.h"
+#include "event.h"
 #include "hook.h"
 #include "hop.h"
 #include "limit.h"
@@ -171,6 +172,7 @@ void shunt_service_del(struct shunt_service *service)
 	struct shunt_net *sn = service->sn;
 	LIST_HEAD(leaving);
 
+	shunt_event_service(service, SHUNT_EVENT_SERVICE_REMOVED);
 	service_unlink(service, &leaving);
 	if (!sn->service_count)
 		shunt_hook_unregister(sn->net);
@@ -200,6 +202,7 @@ void shunt_service_flush(struct shunt_net *sn)
 	synchronize_net();
 	shunt_table_flush(sn, NULL);
 	services_release(sn, &leaving);
+	shunt_event_flushed(sn);
 }
 
 /* Under the namespace's lock, so that it stays. */
@@ -409,8 +412,10 @@ int shunt_service_add(struct shunt_net *sn, const char *name,
 			goto err_service;
 	}
 	err = service_link(service);
-	if (!err)
+	if (!err) {
+		shunt_event_service(service, SHUNT_EVENT_SERVICE_ADDED);
 		return 0;
+	}
 
 	if (first) {
 		shunt_hook_unregister(sn->net);
@@ -450,6 +455,7 @@ int shunt_service_set(struct shunt_service *service,
 	if (pool)
 		shunt_pool_publish(service, pool);
 	service->sn->generation++;
+	shunt_event_service(service, SHUNT_EVENT_SERVICE_CHANGED);
 	return 0;
 }
 

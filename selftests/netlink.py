@@ -82,12 +82,18 @@ class Spec:
         for one in tree["attribute-sets"]:
             self.sets[one["name"]] = {
                 a["name"]: dict(a, number=i) for i, a in enumerate(one["attributes"], 1)}
+        for one in tree["attribute-sets"]:
+            if "subset-of" in one:
+                whole = self.sets[one["subset-of"]]
+                self.sets[one["name"]] = {a["name"]: whole[a["name"]] for a in one["attributes"]}
         for one in self.sets.values():
             for attribute in one.values():
                 if attribute["type"] == "nest":
                     attribute["nested"] = self.sets[attribute["nested-attributes"]]
         self.commands = {}
         for i, op in enumerate(tree["operations"]["list"], 1):
+            if "event" in op:
+                continue
             how = "dump" if "dump" in op else "do"
             self.commands[op["name"]] = {
                 "number": i, "how": how, "set": self.sets[op["attribute-set"]],
@@ -793,6 +799,8 @@ def control(family):
              bool(operations[c["number"]] & 2) != (c["how"] == "do") or
              bool(operations[c["number"]] & 4) != (c["how"] == "dump")]
     report("those that change something ask for the privilege, the others do not", not wrong, wrong)
+    groups = [p for _, one, _ in split(told[7]) for k, p, _ in split(one) if k == 1]
+    report("it has a group for events", groups == [b"events\0"], groups)
     answer = family.ask(GENL_CTRL, GETPOLICY, REQUEST | DUMP, attr(1, struct.pack("=H", Family.number)))
     report("its policies can be listed", answer.error == 0 and len(answer.messages) > 20,
            f"{answer}, {len(answer.messages)} messages")

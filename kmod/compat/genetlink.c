@@ -33,6 +33,8 @@ int shunt_compat_register_family(struct shunt_compat_family *family)
 	family->real.module = family->module;
 	family->real.ops = family->ops;
 	family->real.n_ops = family->n_split_ops;
+	family->real.mcgrps = family->mcgrps;
+	family->real.n_mcgrps = family->n_mcgrps;
 
 	err = genl_register_family(&family->real);
 	if (err)

@@ -121,6 +121,47 @@ enum shunt_hash_by {
 	SHUNT_HASH_BY_SOURCE,
 };
 
+/**
+ * enum shunt_event - What an event tells.
+ * @SHUNT_EVENT_SERVICE_ADDED: A service was added.
+ * @SHUNT_EVENT_SERVICE_CHANGED: A service was set, be it to what it was.
+ * @SHUNT_EVENT_SERVICE_REMOVED: A service was removed, with its servers.
+ * @SHUNT_EVENT_SERVICE_EMPTY: No server of the service can be given a new
+ *   connection any more. A service without servers is so from its beginning,
+ *   which is not told.
+ * @SHUNT_EVENT_SERVICE_SERVED: A server of the service can be given new
+ *   connections again, or for the first time.
+ * @SHUNT_EVENT_SERVER_ADDED: A server was added to a service.
+ * @SHUNT_EVENT_SERVER_CHANGED: A server was set, be it to what it was.
+ * @SHUNT_EVENT_SERVER_REMOVED: A server was removed; it may still have
+ *   connections.
+ * @SHUNT_EVENT_SERVER_UNREACHABLE: Nobody answers at the address of a DSR
+ *   server any more.
+ * @SHUNT_EVENT_SERVER_REACHABLE: Somebody does again.
+ * @SHUNT_EVENT_LIMIT_CHANGED: The limit of the namespace was set.
+ * @SHUNT_EVENT_FLUSHED: All services were removed; there is no event for each
+ *   of them.
+ * @SHUNT_EVENT_DEVICE_ATTACHED: The fast hook was put on a device.
+ * @SHUNT_EVENT_DEVICE_DETACHED: The fast hook was taken off a device, or the
+ *   device is gone.
+ */
+enum shunt_event {
+	SHUNT_EVENT_SERVICE_ADDED,
+	SHUNT_EVENT_SERVICE_CHANGED,
+	SHUNT_EVENT_SERVICE_REMOVED,
+	SHUNT_EVENT_SERVICE_EMPTY,
+	SHUNT_EVENT_SERVICE_SERVED,
+	SHUNT_EVENT_SERVER_ADDED,
+	SHUNT_EVENT_SERVER_CHANGED,
+	SHUNT_EVENT_SERVER_REMOVED,
+	SHUNT_EVENT_SERVER_UNREACHABLE,
+	SHUNT_EVENT_SERVER_REACHABLE,
+	SHUNT_EVENT_LIMIT_CHANGED,
+	SHUNT_EVENT_FLUSHED,
+	SHUNT_EVENT_DEVICE_ATTACHED,
+	SHUNT_EVENT_DEVICE_DETACHED,
+};
+
 enum {
 	SHUNT_A_TIMEOUTS_SYN = 1,
 	SHUNT_A_TIMEOUTS_ESTABLISHED,
@@ -264,6 +305,17 @@ enum {
 };
 
 enum {
+	SHUNT_A_EVENT_EVENT = 1,
+	SHUNT_A_EVENT_SERVICE,
+	SHUNT_A_EVENT_SERVER,
+	SHUNT_A_EVENT_LIMIT,
+	SHUNT_A_EVENT_DEVICE,
+
+	__SHUNT_A_EVENT_MAX,
+	SHUNT_A_EVENT_MAX = (__SHUNT_A_EVENT_MAX - 1)
+};
+
+enum {
 	SHUNT_CMD_SERVICE_ADD = 1,
 	SHUNT_CMD_SERVICE_SET,
 	SHUNT_CMD_SERVICE_DEL,
@@ -281,9 +333,12 @@ enum {
 	SHUNT_CMD_DETACH,
 	SHUNT_CMD_LIMIT_GET,
 	SHUNT_CMD_LIMIT_SET,
+	SHUNT_CMD_EVENT,
 
 	__SHUNT_CMD_MAX,
 	SHUNT_CMD_MAX = (__SHUNT_CMD_MAX - 1)
 };
+
+#define SHUNT_MCGRP_EVENTS	"events"
 
 #endif /* _UAPI_LINUX_SHUNT_H */

@@ -39,6 +39,8 @@ struct shunt_compat_family {
 	struct module *module;
 	const struct genl_split_ops *split_ops;
 	unsigned int n_split_ops;
+	const struct genl_multicast_group *mcgrps;
+	unsigned int n_mcgrps;
 	struct genl_ops *ops;
 	struct genl_family real;
 };
@@ -54,6 +56,11 @@ void shunt_compat_unregister_family(struct shunt_compat_family *family);
 	genlmsg_put(skb, portid, seq, &(f)->real, flags, cmd)
 #define genlmsg_put_reply(skb, info, f, flags, cmd) \
 	genlmsg_put_reply(skb, info, &(f)->real, flags, cmd)
+#define genl_has_listeners(f, net, group) genl_has_listeners(&(f)->real, net, group)
+#define genl_set_err(f, net, portid, group, code) \
+	genl_set_err(&(f)->real, net, portid, group, code)
+#define genlmsg_multicast_netns(f, net, skb, portid, group, flags) \
+	genlmsg_multicast_netns(&(f)->real, net, skb, portid, group, flags)
 #endif
 
 /* Attributes of a dump request, valid for the whole dump. */
