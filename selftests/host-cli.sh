@@ -45,7 +45,7 @@ usage_words() {
 	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash or seed"
 	local -a words
 
-	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, flush or version" bogus
+	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, monitor, flush or version" bogus
 	usage "'' is not a command" ''
 	usage "'Service' is not a command" Service show
 	usage "'serv' is not a command" serv show
@@ -286,7 +286,7 @@ help_and_version() {
 	local -a words
 
 	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
-		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,attach,detach,limit,drops,status,flush,version,"
+		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,attach,detach,limit,drops,status,monitor,flush,version,"
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		check "--help $verb tells of nothing else" help_has "${words[@]}"
@@ -355,7 +355,7 @@ batch() {
 	usage "'status' is one word too many; expected commands in the file only" -b "$WORK/a" status
 	in_file 0 "" ""
 	in_file 0 "" "\n  \n# nothing\n\t# at all\r\n"
-	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, flush or version" \
+	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, monitor, flush or version" \
 		"$good# comment\nbogus\nservice"
 	in_file 2 "@2: 'service add' lacks its tcp|udp; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
 		"$good service\tadd x # tcp"

@@ -118,6 +118,9 @@ void conn_del(struct request *req);
 void drops_show(struct request *req);
 void status_show(struct request *req);
 void limit_run(struct request *req);
+/* From the attributes that tell the limit, the values of a record. */
+void limit_print(const struct nlattr *const *attrs);
+void monitor_run(struct request *req);
 void version_show(struct request *req);
 
 #endif

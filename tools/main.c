@@ -134,6 +134,16 @@ static const struct arg conn_keys[VERB_KEYS] = {
 	},
 };
 
+/* Which events are meant. */
+static const struct arg monitor_keys[VERB_KEYS] = {
+	{
+		.key = "service", .label = "NAME", .put = put_name,
+		.attr = SHUNT_A_EVENT_SERVICE, .optional = true,
+		.suggest = SUGGEST_SERVICES,
+		.help = "Those of this service, and what concerns all.",
+	},
+};
+
 static const struct arg limit_keys[VERB_KEYS] = {
 	{
 		.key = "connections", .label = "N",
@@ -277,6 +287,11 @@ const struct verb verbs[] = {
 		.object = "status",
 		.help = "Tell what this network namespace holds.",
 		.run = status_show, .cmd = SHUNT_CMD_STATUS_GET,
+	}, {
+		.object = "monitor",
+		.help = "Print what changes, as it changes, until interrupted.",
+		.run = monitor_run, .cmd = SHUNT_CMD_EVENT,
+		.keys = monitor_keys,
 	}, {
 		.object = "flush",
 		.help = "Remove all services with their servers and connections.",

@@ -17,6 +17,7 @@ enum {
 	RECEIVE_SIZE = 65536,	/* the kernel fills dumps up to 32 KiB */
 	REFUSAL_TEXT = 512,
 	DUMP_TRIES = 8,
+	LISTEN_SIZE = 8 << 20,	/* thousands of events */
 };
 
 /* What the kernel said when it refused a request. */
@@ -30,6 +31,8 @@ struct refusal {
 static struct mnl_socket *sock;
 static uint16_t family;
 static uint32_t sequence;
+static struct mnl_socket *listener;
+static uint32_t events_group;	/* 0: the module has none */
 
 static void message_init(void *message, uint8_t cmd, uint8_t version)
 {
@@ -193,13 +196,28 @@ static void exchange(void *message, uint16_t type, uint16_t flags, nl_fn fn,
 	}
 }
 
+static void read_group(const struct nlattr *group)
+{
+	const struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1] = {};
+
+	nl_nested(group, attrs, CTRL_ATTR_MCAST_GRP_MAX);
+	if (!strcmp(nl_string(attrs[CTRL_ATTR_MCAST_GRP_NAME]),
+		    SHUNT_MCGRP_EVENTS))
+		events_group = (uint32_t)nl_number(attrs[CTRL_ATTR_MCAST_GRP_ID]);
+}
+
 static void read_family(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MAX + 1] = {};
-	uint16_t *id = data;
+	const struct nlattr *group;
 
+	(void)data;
 	nl_attrs(nlh, attrs, CTRL_ATTR_MAX);
-	*id = (uint16_t)nl_number(attrs[CTRL_ATTR_FAMILY_ID]);
+	family = (uint16_t)nl_number(attrs[CTRL_ATTR_FAMILY_ID]);
+	if (!attrs[CTRL_ATTR_MCAST_GROUPS])
+		return;
+	mnl_attr_for_each_nested(group, attrs[CTRL_ATTR_MCAST_GROUPS])
+		read_group(group);
 }
 
 static void open_socket(void)
@@ -224,7 +242,7 @@ bool nl_try_open(void)
 	message_init(message, CTRL_CMD_GETFAMILY, 1);
 	mnl_attr_put_strz((struct nlmsghdr *)message, CTRL_ATTR_FAMILY_NAME,
 			  SHUNT_FAMILY_NAME);
-	exchange(message, GENL_ID_CTRL, NLM_F_ACK, read_family, &family, &why);
+	exchange(message, GENL_ID_CTRL, NLM_F_ACK, read_family, NULL, &why);
 	if (why.error && why.error != ENOENT)
 		die("cannot find the kernel module: %s", strerror(why.error));
 	return family;
@@ -323,4 +341,88 @@ void nl_dump_whole(struct request *req, nl_fn fn, void (*reset)(void *data),
 	if (!warned)
 		warn("the configuration changes faster than it can be read; the listing may lack what changed meanwhile");
 	warned = true;
+}
+
+static void listen_to(uint32_t group)
+{
+	if (mnl_socket_setsockopt(listener, NETLINK_ADD_MEMBERSHIP, &group,
+				  sizeof(group)) < 0)
+		die("cannot listen for events: %s", strerror(errno));
+}
+
+int nl_listen(void)
+{
+	int size = LISTEN_SIZE, fd;
+
+	listener = mnl_socket_open2(NETLINK_GENERIC, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (!listener || mnl_socket_bind(listener, 0, MNL_SOCKET_AUTOPID) < 0)
+		die("cannot open a netlink socket: %s", strerror(errno));
+	fd = mnl_socket_get_fd(listener);
+	/* Without the privilege, what everybody may have. */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	/* First where the end of the family is told, so that it is not missed. */
+	listen_to(GENL_ID_CTRL);
+	open_family();
+	if (!events_group)
+		die("the kernel module is older than this command and tells no events");
+	listen_to(events_group);
+	return fd;
+}
+
+/* True if the message tells that our family is no more. */
+static bool is_end(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *attrs[CTRL_ATTR_MAX + 1] = {};
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	if (nlh->nlmsg_type != GENL_ID_CTRL || genl->cmd != CTRL_CMD_DELFAMILY)
+		return false;
+	nl_attrs(nlh, attrs, CTRL_ATTR_MAX);
+	return !strcmp(nl_string(attrs[CTRL_ATTR_FAMILY_NAME]),
+		       SHUNT_FAMILY_NAME);
+}
+
+static bool hear_messages(const char *buffer, int left, nl_fn fn, void *data)
+{
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)buffer;
+	const struct genlmsghdr *genl;
+
+	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+		if (nlh->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(*genl))
+			continue;
+		genl = mnl_nlmsg_get_payload(nlh);
+		if (is_end(nlh))
+			return true;
+		if (nlh->nlmsg_type == family && genl->cmd == SHUNT_CMD_EVENT)
+			fn(nlh, data);
+	}
+	return false;
+}
+
+/*
+ * A socket that overflowed says so at once, but takes no message before all that
+ * it had are read. So a loss is told behind them: what is looked at then is not
+ * older than what was lost.
+ */
+enum nl_heard nl_hear(nl_fn fn, void *data)
+{
+	static char buffer[RECEIVE_SIZE] __aligned(NLMSG_ALIGNTO);
+	bool loss = false;
+	ssize_t received;
+
+	for (;;) {
+		received = mnl_socket_recvfrom(listener, buffer, sizeof(buffer));
+		if (received < 0 && errno == ENOBUFS) {
+			loss = true;
+		} else if (received < 0 && errno == EAGAIN) {
+			return loss ? NL_HEARD_LOSS : NL_HEARD_ALL;
+		} else if (received < 0 && errno != EINTR) {
+			die("cannot receive from the kernel: %s",
+			    strerror(errno));
+		} else if (received >= 0 &&
+			   hear_messages(buffer, (int)received, fn, data)) {
+			return NL_HEARD_END;
+		}
+	}
 }

@@ -57,6 +57,21 @@ void nl_dump(struct request *req, nl_fn fn, void *data);
 void nl_dump_whole(struct request *req, nl_fn fn, void (*reset)(void *data),
 		   void *data);
 
+/* What came of listening. */
+enum nl_heard {
+	NL_HEARD_ALL,		/* all there was */
+	NL_HEARD_LOSS,		/* and that events before now are missing */
+	NL_HEARD_END,		/* and that the module is gone */
+};
+
+/*
+ * Listens for events from now on, on a socket of its own, which is returned to
+ * wait for. What is looked at afterwards and what is then heard of make a whole.
+ */
+int nl_listen(void);
+/* Hands all events that have come to fn, and returns without waiting. */
+enum nl_heard nl_hear(nl_fn fn, void *data);
+
 /* Attributes above max, of a newer kernel, are passed over. */
 void nl_attrs(const struct nlmsghdr *nlh, const struct nlattr **attrs,
 	      uint16_t max);

@@ -71,6 +71,23 @@ static const char *const conn_state_list[] = {
 	[SHUNT_CONN_STATE_ANSWERED] = "answered",
 };
 
+static const char *const event_list[] = {
+	[SHUNT_EVENT_SERVICE_ADDED] = "service-added",
+	[SHUNT_EVENT_SERVICE_CHANGED] = "service-changed",
+	[SHUNT_EVENT_SERVICE_REMOVED] = "service-removed",
+	[SHUNT_EVENT_SERVICE_EMPTY] = "service-empty",
+	[SHUNT_EVENT_SERVICE_SERVED] = "service-served",
+	[SHUNT_EVENT_SERVER_ADDED] = "server-added",
+	[SHUNT_EVENT_SERVER_CHANGED] = "server-changed",
+	[SHUNT_EVENT_SERVER_REMOVED] = "server-removed",
+	[SHUNT_EVENT_SERVER_UNREACHABLE] = "server-unreachable",
+	[SHUNT_EVENT_SERVER_REACHABLE] = "server-reachable",
+	[SHUNT_EVENT_LIMIT_CHANGED] = "limit-changed",
+	[SHUNT_EVENT_FLUSHED] = "flushed",
+	[SHUNT_EVENT_DEVICE_ATTACHED] = "device-attached",
+	[SHUNT_EVENT_DEVICE_DETACHED] = "device-detached",
+};
+
 static const char *const no_limit_list[] = { "none" };
 
 static const char *const no_seed_list[] = { "none" };
@@ -130,6 +147,11 @@ const struct names server_state_names = {
 const struct names conn_state_names = {
 	.list = conn_state_list,
 	.count = ARRAY_SIZE(conn_state_list),
+};
+
+const struct names event_names = {
+	.list = event_list,
+	.count = ARRAY_SIZE(event_list),
 };
 
 const struct names hash_names = {

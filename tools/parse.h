@@ -25,6 +25,7 @@ extern const struct names switch_names;
 extern const struct names answer_names;
 extern const struct names server_state_names;
 extern const struct names conn_state_names;
+extern const struct names event_names;
 /* Words for a limit that is no number of its own. */
 extern const struct names no_limit_names;
 /* The word for a seed that is none. */

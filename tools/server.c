@@ -75,21 +75,8 @@ static void print_states_cell(const struct per_state *states)
 	free(text);
 }
 
-static void read_server(const struct nlmsghdr *nlh, void *data)
+void server_read(const struct nlattr *const *attrs, struct server *server)
 {
-	const struct nlattr *attrs[SHUNT_A_SERVER_MAX + 1] = {};
-	struct server_list *list = data;
-	struct server *server;
-
-	if (list->count == list->size) {
-		list->size = 2 * list->size + 64;
-		list->servers = reallocarray(list->servers, list->size,
-					     sizeof(*server));
-		if (!list->servers)
-			die("out of memory");
-	}
-	server = &list->servers[list->count++];
-	nl_attrs(nlh, attrs, SHUNT_A_SERVER_MAX);
 	snprintf(server->service, sizeof(server->service), "%s",
 		 nl_string(attrs[SHUNT_A_SERVER_SERVICE]));
 	nl_endpoint(attrs[SHUNT_A_SERVER_ADDRESS], attrs[SHUNT_A_SERVER_PORT],
@@ -100,6 +87,22 @@ static void read_server(const struct nlmsghdr *nlh, void *data)
 	stats_read(attrs[SHUNT_A_SERVER_STATS], &server->stats);
 	per_state_read(attrs[SHUNT_A_SERVER_STATES], &server->states);
 	server->next = NULL;
+}
+
+static void read_server(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[SHUNT_A_SERVER_MAX + 1] = {};
+	struct server_list *list = data;
+
+	if (list->count == list->size) {
+		list->size = 2 * list->size + 64;
+		list->servers = reallocarray(list->servers, list->size,
+					     sizeof(*list->servers));
+		if (!list->servers)
+			die("out of memory");
+	}
+	nl_attrs(nlh, attrs, SHUNT_A_SERVER_MAX);
+	server_read(attrs, &list->servers[list->count++]);
 }
 
 static void reset(void *data)

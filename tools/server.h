@@ -45,6 +45,9 @@ struct server_list {
 	size_t size;
 };
 
+/* From the attributes that tell a server. */
+void server_read(const struct nlattr *const *attrs, struct server *server);
+
 /* Reads the servers of all services, or of the one the request names. */
 void server_list_read(struct request *req, struct server_list *list);
 

@@ -6,33 +6,7 @@
 #include "cli.h"
 #include "print.h"
 #include "server.h"
-
-struct service {
-	char name[SHUNT_NAME_MAX + 1];
-	uint8_t protocol;
-	struct endpoint ep;
-	char scheduler[SHUNT_SCHEDULER_MAX + 1];
-	uint32_t mode;
-	struct per_state timeouts;
-	uint32_t on_expire;
-	uint32_t on_remove;
-	uint32_t on_empty;
-	uint32_t midstream;
-	bool packet;
-	uint32_t limit;
-	/* Of schedulers that have a table, and that hash. */
-	bool has_table;
-	bool has_seed;
-	uint32_t table_size;
-	uint32_t hash;
-	char seed[SHUNT_SEED_MAX + 1];
-	uint64_t stateless;
-	uint64_t recycled;
-	struct stats stats;
-	struct per_state states;
-	struct server *first;
-	struct server *last;
-};
+#include "service.h"
 
 struct service_list {
 	struct service *services;
@@ -40,22 +14,9 @@ struct service_list {
 	size_t size;
 };
 
-static void read_service(const struct nlmsghdr *nlh, void *data)
+void service_read(const struct nlattr *const *attrs, struct service *service)
 {
-	const struct nlattr *attrs[SHUNT_A_SERVICE_MAX + 1] = {};
-	struct service_list *list = data;
-	struct service *service;
-
-	if (list->count == list->size) {
-		list->size = 2 * list->size + 64;
-		list->services = reallocarray(list->services, list->size,
-					      sizeof(*service));
-		if (!list->services)
-			die("out of memory");
-	}
-	service = &list->services[list->count++];
 	memset(service, 0, sizeof(*service));
-	nl_attrs(nlh, attrs, SHUNT_A_SERVICE_MAX);
 	snprintf(service->name, sizeof(service->name), "%s",
 		 nl_string(attrs[SHUNT_A_SERVICE_NAME]));
 	service->protocol =
@@ -87,6 +48,22 @@ static void read_service(const struct nlmsghdr *nlh, void *data)
 	service->recycled = nl_number(attrs[SHUNT_A_SERVICE_RECYCLED]);
 	stats_read(attrs[SHUNT_A_SERVICE_STATS], &service->stats);
 	per_state_read(attrs[SHUNT_A_SERVICE_STATES], &service->states);
+}
+
+static void read_service(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[SHUNT_A_SERVICE_MAX + 1] = {};
+	struct service_list *list = data;
+
+	if (list->count == list->size) {
+		list->size = 2 * list->size + 64;
+		list->services = reallocarray(list->services, list->size,
+					      sizeof(*list->services));
+		if (!list->services)
+			die("out of memory");
+	}
+	nl_attrs(nlh, attrs, SHUNT_A_SERVICE_MAX);
+	service_read(attrs, &list->services[list->count++]);
 }
 
 static void reset(void *data)
@@ -166,11 +143,8 @@ static void print_policies(const struct service *service)
 	print_number("recycled", service->recycled);
 }
 
-static void print_service(const struct service *service)
+void service_print(const struct service *service)
 {
-	const struct server *server;
-
-	print_open();
 	print_string("name", service->name);
 	print_enum("protocol", &protocol_names, service->protocol);
 	print_endpoint("address", "port", &service->ep);
@@ -184,7 +158,14 @@ static void print_service(const struct service *service)
 	stats_print(&service->stats);
 	print_blank(2);
 	per_state_print("states", &service->states);
+}
 
+static void print_service(const struct service *service)
+{
+	const struct server *server;
+
+	print_open();
+	service_print(service);
 	print_open_array("servers");
 	for (server = service->first; server; server = server->next) {
 		print_open();

@@ -145,14 +145,8 @@ static void print_status(const struct nlmsghdr *nlh, void *data)
 	free(devices);
 }
 
-static void print_limit(const struct nlmsghdr *nlh, void *data)
+void limit_print(const struct nlattr *const *attrs)
 {
-	const struct nlattr *attrs[SHUNT_A_LIMIT_MAX + 1] = {};
-
-	(void)data;
-	nl_attrs(nlh, attrs, SHUNT_A_LIMIT_MAX);
-	print_single();
-	print_open();
 	print_number("limit", nl_number(attrs[SHUNT_A_LIMIT_LIMIT]));
 	print_number("connections", nl_number(attrs[SHUNT_A_LIMIT_CONNECTIONS]));
 	print_number("stateless", nl_number(attrs[SHUNT_A_LIMIT_STATELESS]));
@@ -161,6 +155,17 @@ static void print_limit(const struct nlmsghdr *nlh, void *data)
 		     nl_number(attrs[SHUNT_A_LIMIT_HALF_OPEN_RECYCLED]));
 	print_number("syns_forgotten",
 		     nl_number(attrs[SHUNT_A_LIMIT_SYNS_FORGOTTEN]));
+}
+
+static void print_limit(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attrs[SHUNT_A_LIMIT_MAX + 1] = {};
+
+	(void)data;
+	nl_attrs(nlh, attrs, SHUNT_A_LIMIT_MAX);
+	print_single();
+	print_open();
+	limit_print(attrs);
 	print_close();
 	print_end();
 }
