@@ -218,6 +218,12 @@ static bool device_usable(const struct net_device *dev)
 	return dev->reg_state == NETREG_REGISTERED && netif_running(dev);
 }
 
+/* A server that is now NAT keeps its link for connections in DSR, but needs none. */
+static void reach(struct shunt_server *server, bool reached)
+{
+	shunt_server_reach(server, reached || server->mode == SHUNT_MODE_NAT);
+}
+
 /* A link as things are now; NULL if the server is on no usable device, or is this host. */
 static struct shunt_link *link_make(struct shunt_server *server)
 {
@@ -230,7 +236,7 @@ static struct shunt_link *link_make(struct shunt_server *server)
 	neigh = neigh_get(server->service->sn->net, family, &server->addr, &why);
 	if (!neigh && why == is_local && vip_is_local(server->service)) {
 		WRITE_ONCE(server->local, true);
-		shunt_server_reach(server, true);
+		reach(server, true);
 		return NULL;
 	}
 	WRITE_ONCE(server->local, false);
@@ -246,13 +252,13 @@ static struct shunt_link *link_make(struct shunt_server *server)
 	state = READ_ONCE(neigh->nud_state);
 	link->valid = state & NUD_VALID && build_header(link, family);
 	if (link->valid)
-		shunt_server_reach(server, true);
+		reach(server, true);
 	else if (state & NUD_FAILED)
-		shunt_server_reach(server, false);
+		reach(server, false);
 	return link;
 
 err_neigh:
-	shunt_server_reach(server, false);
+	reach(server, false);
 	if (neigh)
 		neigh_release(neigh);
 	return NULL;
@@ -407,7 +413,7 @@ static void drop_device(struct shunt_net *sn, const struct net_device *dev)
 			link = rcu_dereference_protected(server->link,
 							 lockdep_is_held(&sn->lock));
 			if (link && link->neigh->dev == dev) {
-				shunt_server_reach(server, false);
+				reach(server, false);
 				link_replace(server, NULL);
 			}
 		}
