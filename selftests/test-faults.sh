@@ -193,8 +193,9 @@ configure
 shows
 shows conn show
 
-note "what the module makes of it"
+note "what the module makes of it, with a listener, who learns what is missing"
 only "${module[@]}"
+spawn director "$SHUNT" monitor >"$WORK/events"
 changes "shunt service del new" service add new udp "$VIP4:53" scheduler wlc mode nat
 changes "shunt service set web scheduler rr timeout established 8100" \
 	service set web scheduler wlc timeout established 7200
@@ -210,3 +211,4 @@ shows service show web
 shows server show
 shows drops
 shows status
+check "of an event without memory listeners are told" grep -q ' lost$' "$WORK/events"
