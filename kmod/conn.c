@@ -136,8 +136,7 @@ void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to)
 	WRITE_ONCE(conn->seen, (u32)jiffies);
 	if (cmpxchg(&conn->state, from, to) != from)
 		return;
-	atomic_dec(&server->states[from]);
-	atomic_inc(&server->states[to]);
+	shunt_server_conn_became(server, from, to);
 	shunt_table_due(server->service->sn, conn->hash, shunt_conn_left(conn));
 }
 

@@ -78,7 +78,7 @@ static __always_inline bool shunt_established_send(struct shunt_net *sn, struct 
 	const struct shunt_link *link = rcu_dereference(server->link);
 	unsigned int bytes = skb->len;
 
-	if (unlikely(READ_ONCE(server->trouble)) || !shunt_dsr_is_easy(link, skb, family))
+	if (unlikely(shunt_server_in_trouble(server)) || !shunt_dsr_is_easy(link, skb, family))
 		return false;
 	/* The first packet in a second is noted. */
 	if (unlikely((u32)jiffies - READ_ONCE(conn->seen) >= HZ) &&

@@ -137,10 +137,21 @@ void shunt_event_flushed(struct shunt_net *sn)
 	tell(sn, SHUNT_EVENT_FLUSHED, &(struct subject){});
 }
 
-/* Whether any server can be given a new connection. */
-static bool is_served(const struct shunt_service *service)
+/* Who can be given a new connection, and what is told when that has changed. */
+enum served {
+	SERVED_BY_NOBODY,
+	SERVED_BY_BACKUPS,
+	SERVED,
+};
+
+static const enum shunt_event served_event[] = {
+	[SERVED_BY_NOBODY] = SHUNT_EVENT_SERVICE_EMPTY,
+	[SERVED_BY_BACKUPS] = SHUNT_EVENT_SERVICE_BACKUP,
+	[SERVED] = SHUNT_EVENT_SERVICE_SERVED,
+};
+
+static bool any_usable(const struct shunt_pool *pool)
 {
-	const struct shunt_pool *pool = shunt_pool_of(service);
 	unsigned int i;
 
 	for (i = 0; i < pool->count; i++)
@@ -151,11 +162,15 @@ static bool is_served(const struct shunt_service *service)
 
 void shunt_event_review(struct shunt_service *service)
 {
-	bool served = is_served(service);
+	const struct shunt_pool *pool = shunt_pool_of(service);
+	enum served served = SERVED_BY_NOBODY;
 
+	if (any_usable(pool))
+		served = SERVED;
+	else if (pool->backup && any_usable(pool->backup))
+		served = SERVED_BY_BACKUPS;
 	if (served == service->served)
 		return;
 	service->served = served;
-	shunt_event_service(service, served ? SHUNT_EVENT_SERVICE_SERVED :
-					      SHUNT_EVENT_SERVICE_EMPTY);
+	shunt_event_service(service, served_event[served]);
 }

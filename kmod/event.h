@@ -27,7 +27,7 @@ void shunt_event_flushed(struct shunt_net *sn);
 
 /*
  * The same. What new connections can be given to may have changed: tells if the
- * service has nothing for them any more, or has something again.
+ * service has nobody for them any more, or only backups, or again has others.
  */
 void shunt_event_review(struct shunt_service *service);
 

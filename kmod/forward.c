@@ -126,7 +126,7 @@ static __always_inline struct shunt_server *choose(const struct shunt_packet *pk
 		if (!begins)
 			return shunt_sched_midstream(service, pool, &pkt->tuple);
 	}
-	return pool->sched->pick(service, pool, &pkt->tuple);
+	return shunt_sched_choose(service, pool, &pkt->tuple);
 }
 
 /*
@@ -398,7 +398,7 @@ enum fate {
 	FATE_RESET,
 };
 
-/* The connection's server is removed, or does not answer. */
+/* The connection's server is removed or down, or does not answer. */
 static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct shunt_conn *conn,
 				 enum shunt_dir dir)
 {
@@ -412,7 +412,7 @@ static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct sh
 	if (tcp && shunt_tcp_begins(pkt->tcp_flags) &&
 	    READ_ONCE(conn->state) == SHUNT_CONN_STATE_SYN)
 		return FATE_ANEW;
-	if (!READ_ONCE(server->removed))
+	if (!READ_ONCE(server->removed) && !READ_ONCE(server->down))
 		return tcp ? FATE_GO_ON : FATE_ANEW;
 	/* Ends the connection by itself, and must not be answered. */
 	if (pkt->tcp_flags & SHUNT_TCP_RST)
@@ -473,7 +473,7 @@ static enum shunt_verdict forward_reset(struct shunt_packet *pkt, struct shunt_c
 static __always_inline bool is_to_be_decided(const struct shunt_packet *pkt,
 					     const struct shunt_server *server)
 {
-	return shunt_tcp_begins(pkt->tcp_flags) || READ_ONCE(server->trouble);
+	return shunt_tcp_begins(pkt->tcp_flags) || shunt_server_in_trouble(server);
 }
 
 static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
@@ -484,7 +484,7 @@ static noinline enum shunt_verdict forward_decided(struct shunt_packet *pkt,
 	if (dir == SHUNT_DIR_CLIENT && shunt_tcp_begins(pkt->tcp_flags) &&
 	    shunt_tcp_restarts(conn, pkt))
 		return forward_anew(pkt, conn);
-	if (READ_ONCE(server->trouble)) {
+	if (shunt_server_in_trouble(server)) {
 		switch (fate_in_trouble(pkt, conn, dir)) {
 		case FATE_ANEW:
 			return forward_anew(pkt, conn);

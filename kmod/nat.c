@@ -403,7 +403,7 @@ static __always_inline bool take(struct shunt_net *sn, struct sk_buff *skb, unsi
 	struct rewrite to;
 
 	if (!goes_on(conn, header + l4, dir, protocol, family) ||
-	    unlikely(READ_ONCE(conn->server->trouble)))
+	    unlikely(shunt_server_in_trouble(conn->server)))
 		return false;
 	hop = shunt_hop_find(sn, skb, READ_ONCE(shunt_conn_back_in(conn, family)->hop[dir]),
 			     family);

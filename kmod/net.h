@@ -65,6 +65,8 @@ struct shunt_net {
 	struct shunt_half_open *half_open;	/* the same; limit.c */
 	struct shunt_table *table;		/* with the hooks, too; table.c */
 	struct list_head leaving;		/* removed servers; lock */
+	struct list_head watched;		/* servers that time changes; lock */
+	struct delayed_work watch;		/* watch.c */
 	struct work_struct reap;		/* service.c */
 
 	/* What new connections and refused packets write, away from what every packet reads. */

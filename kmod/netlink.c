@@ -366,17 +366,29 @@ static struct shunt_server *get_server(struct genl_info *info, int *err)
 	return server;
 }
 
+/* What a request says of a server's settings. */
 static struct shunt_server_change get_change(struct nlattr **attrs)
 {
+	static const int settings[] = {
+		[SHUNT_SERVER_MODE] = SHUNT_A_SERVER_MODE,
+		[SHUNT_SERVER_WEIGHT] = SHUNT_A_SERVER_WEIGHT,
+		[SHUNT_SERVER_STATE] = SHUNT_A_SERVER_STATE,
+		[SHUNT_SERVER_BACKUP] = SHUNT_A_SERVER_BACKUP,
+		[SHUNT_SERVER_UPPER_LIMIT] = SHUNT_A_SERVER_UPPER_LIMIT,
+		[SHUNT_SERVER_LOWER_LIMIT] = SHUNT_A_SERVER_LOWER_LIMIT,
+		[SHUNT_SERVER_SLOW_START] = SHUNT_A_SERVER_SLOW_START,
+	};
 	struct shunt_server_change change = {};
+	unsigned int i;
 
-	if (attrs[SHUNT_A_SERVER_MODE]) {
-		change.has_mode = true;
-		change.mode = nla_get_u32(attrs[SHUNT_A_SERVER_MODE]);
-	}
-	if (attrs[SHUNT_A_SERVER_WEIGHT]) {
-		change.has_weight = true;
-		change.weight = nla_get_u32(attrs[SHUNT_A_SERVER_WEIGHT]);
+	for (i = 0; i < SHUNT_SERVER_SETTINGS; i++) {
+		const struct nlattr *attr = attrs[settings[i]];
+
+		if (!attr)
+			continue;
+		change.has |= BIT(i);
+		change.value[i] = nla_len(attr) == sizeof(u8) ? nla_get_u8(attr) :
+								nla_get_u32(attr);
 	}
 	return change;
 }
@@ -394,9 +406,7 @@ int shunt_nl_server_add_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&sn->lock);
 	service = get_server_key(info, &addr, &port, &err);
 	if (service) {
-		err = shunt_server_add(service, &addr, port,
-				       given.has_mode ? given.mode : service->mode,
-				       given.has_weight ? given.weight : 1, &no);
+		err = shunt_server_add(service, &addr, port, &given, &no);
 		if (err)
 			shunt_nl_refuse(info->extack, info->attrs, err, &no);
 	}
@@ -416,6 +426,27 @@ int shunt_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
 	server = get_server(info, &err);
 	if (server) {
 		err = shunt_server_set(server, &change, &no);
+		if (err)
+			shunt_nl_refuse(info->extack, info->attrs, err, &no);
+	}
+	mutex_unlock(&sn->lock);
+	return err;
+}
+
+int shunt_nl_server_drain_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *timeout = info->attrs[SHUNT_A_SERVER_DRAIN_TIMEOUT];
+	const struct nlattr *then = info->attrs[SHUNT_A_SERVER_DRAIN_THEN];
+	struct shunt_net *sn = shunt_nl_net(info);
+	struct shunt_server *server;
+	struct shunt_refusal no;
+	int err = 0;
+
+	mutex_lock(&sn->lock);
+	server = get_server(info, &err);
+	if (server) {
+		err = shunt_server_drain(server, timeout ? nla_get_u32(timeout) : 0,
+					 then ? nla_get_u32(then) : SHUNT_DRAIN_THEN_STAY, &no);
 		if (err)
 			shunt_nl_refuse(info->extack, info->attrs, err, &no);
 	}

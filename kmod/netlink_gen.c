@@ -50,6 +50,15 @@ static const struct netlink_range_validation shunt_a_server_weight_range = {
 	.max	= SHUNT_WEIGHT_MAX,
 };
 
+static const struct netlink_range_validation shunt_a_server_slow_start_range = {
+	.max	= SHUNT_SLOW_START_MAX,
+};
+
+static const struct netlink_range_validation shunt_a_server_drain_timeout_range = {
+	.min	= 1ULL,
+	.max	= SHUNT_DRAIN_MAX,
+};
+
 /* Common nested types */
 const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] = {
 	[SHUNT_A_TIMEOUTS_SYN] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_syn_range),
@@ -108,21 +117,31 @@ static const struct nla_policy shunt_service_get_nl_policy[SHUNT_A_SERVICE_NAME 
 };
 
 /* SHUNT_CMD_SERVER_ADD - do */
-static const struct nla_policy shunt_server_add_nl_policy[SHUNT_A_SERVER_WEIGHT + 1] = {
+static const struct nla_policy shunt_server_add_nl_policy[SHUNT_A_SERVER_SLOW_START + 1] = {
 	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVER_ADDRESS] = { .type = NLA_BINARY, },
 	[SHUNT_A_SERVER_PORT] = { .type = NLA_U16, },
 	[SHUNT_A_SERVER_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVER_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_weight_range),
+	[SHUNT_A_SERVER_STATE] = NLA_POLICY_MAX(NLA_U32, 3),
+	[SHUNT_A_SERVER_BACKUP] = NLA_POLICY_MAX(NLA_U8, 1),
+	[SHUNT_A_SERVER_UPPER_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_SERVER_LOWER_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_SERVER_SLOW_START] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_slow_start_range),
 };
 
 /* SHUNT_CMD_SERVER_SET - do */
-static const struct nla_policy shunt_server_set_nl_policy[SHUNT_A_SERVER_WEIGHT + 1] = {
+static const struct nla_policy shunt_server_set_nl_policy[SHUNT_A_SERVER_SLOW_START + 1] = {
 	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVER_ADDRESS] = { .type = NLA_BINARY, },
 	[SHUNT_A_SERVER_PORT] = { .type = NLA_U16, },
 	[SHUNT_A_SERVER_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVER_WEIGHT] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_weight_range),
+	[SHUNT_A_SERVER_STATE] = NLA_POLICY_MAX(NLA_U32, 3),
+	[SHUNT_A_SERVER_BACKUP] = NLA_POLICY_MAX(NLA_U8, 1),
+	[SHUNT_A_SERVER_UPPER_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_SERVER_LOWER_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_SERVER_SLOW_START] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_slow_start_range),
 };
 
 /* SHUNT_CMD_SERVER_DEL - do */
@@ -186,6 +205,15 @@ static const struct nla_policy shunt_limit_set_nl_policy[SHUNT_A_LIMIT_LIMIT + 1
 	[SHUNT_A_LIMIT_LIMIT] = { .type = NLA_U32, },
 };
 
+/* SHUNT_CMD_SERVER_DRAIN - do */
+static const struct nla_policy shunt_server_drain_nl_policy[SHUNT_A_SERVER_DRAIN_THEN + 1] = {
+	[SHUNT_A_SERVER_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVER_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_SERVER_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_SERVER_DRAIN_TIMEOUT] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_server_drain_timeout_range),
+	[SHUNT_A_SERVER_DRAIN_THEN] = NLA_POLICY_MAX(NLA_U32, 2),
+};
+
 /* Ops table for shunt */
 static const struct genl_split_ops shunt_nl_ops[] = {
 	{
@@ -220,14 +248,14 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.cmd		= SHUNT_CMD_SERVER_ADD,
 		.doit		= shunt_nl_server_add_doit,
 		.policy		= shunt_server_add_nl_policy,
-		.maxattr	= SHUNT_A_SERVER_WEIGHT,
+		.maxattr	= SHUNT_A_SERVER_SLOW_START,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_SERVER_SET,
 		.doit		= shunt_nl_server_set_doit,
 		.policy		= shunt_server_set_nl_policy,
-		.maxattr	= SHUNT_A_SERVER_WEIGHT,
+		.maxattr	= SHUNT_A_SERVER_SLOW_START,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -305,6 +333,13 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.doit		= shunt_nl_limit_set_doit,
 		.policy		= shunt_limit_set_nl_policy,
 		.maxattr	= SHUNT_A_LIMIT_LIMIT,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_SERVER_DRAIN,
+		.doit		= shunt_nl_server_drain_doit,
+		.policy		= shunt_server_drain_nl_policy,
+		.maxattr	= SHUNT_A_SERVER_DRAIN_THEN,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -33,6 +33,7 @@ int shunt_nl_attach_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info);
+int shunt_nl_server_drain_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	SHUNT_NLGRP_EVENTS,

@@ -15,6 +15,7 @@
 #include "service.h"
 #include "table.h"
 #include "stats.h"
+#include "watch.h"
 
 void *shunt_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
@@ -162,26 +163,49 @@ static int put_service(struct sk_buff *skb, struct netlink_callback *cb,
 	return shunt_nl_put_end(skb, header, shunt_nl_put_service(skb, service));
 }
 
+static u32 server_state(const struct shunt_server *server)
+{
+	if (server->state == SHUNT_SERVER_STATE_UP && READ_ONCE(server->unreachable))
+		return SHUNT_SERVER_STATE_UNREACHABLE;
+	return server->state;
+}
+
+/* The settings, and what has become of them. */
+static int put_server_settings(struct sk_buff *skb, const struct shunt_server *server)
+{
+	u32 weight = max_t(u32, server->weight * shunt_server_step(server) / SHUNT_SERVER_STEPS,
+			   !!server->weight);
+
+	return nla_put_u32(skb, SHUNT_A_SERVER_MODE, server->mode) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_WEIGHT, server->weight) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_EFFECTIVE_WEIGHT, weight) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_STATE, server_state(server)) ?:
+	       nla_put_u8(skb, SHUNT_A_SERVER_BACKUP, server->backup) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_UPPER_LIMIT, server->upper_limit) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_LOWER_LIMIT, server->lower_limit) ?:
+	       nla_put_u8(skb, SHUNT_A_SERVER_FULL, READ_ONCE(server->full)) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_SLOW_START, server->slow_start) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_DRAIN_TIMEOUT, shunt_watch_drain_left(server)) ?:
+	       nla_put_u32(skb, SHUNT_A_SERVER_DRAIN_THEN, server->drain_then) ?:
+	       nla_put_u8(skb, SHUNT_A_SERVER_DRAINED,
+			  server->state == SHUNT_SERVER_STATE_DRAIN && !server->draining);
+}
+
 int shunt_nl_put_server(struct sk_buff *skb, const struct shunt_server *server)
 {
 	const struct shunt_service *service = server->service;
 	u32 states[SHUNT_CONN_STATES];
 	struct shunt_totals totals = {};
 	unsigned int i;
-	u32 state;
 
 	shunt_counters_add(server->counters, &totals);
 	for (i = 0; i < SHUNT_CONN_STATES; i++)
 		states[i] = atomic_read(&server->states[i]);
-	state = shunt_server_usable(server) ? SHUNT_SERVER_STATE_UP :
-					      SHUNT_SERVER_STATE_UNREACHABLE;
 	return nla_put_string(skb, SHUNT_A_SERVER_SERVICE, service->name) ?:
 	       nla_put(skb, SHUNT_A_SERVER_ADDRESS, shunt_nl_addr_size(service->key.family),
 		       &server->addr) ?:
 	       nla_put_be16(skb, SHUNT_A_SERVER_PORT, server->port) ?:
-	       nla_put_u32(skb, SHUNT_A_SERVER_MODE, server->mode) ?:
-	       nla_put_u32(skb, SHUNT_A_SERVER_WEIGHT, server->weight) ?:
-	       nla_put_u32(skb, SHUNT_A_SERVER_STATE, state) ?:
+	       put_server_settings(skb, server) ?:
 	       put_by_state(skb, SHUNT_A_SERVER_STATES, states, service->key.protocol) ?:
 	       put_stats(skb, SHUNT_A_SERVER_STATS, &totals, atomic_read(&server->conns));
 }

@@ -12,6 +12,18 @@
 #include "pool.h"
 #include "sched.h"
 
+/* A pool, the one of its backups, and behind them the slots and rows of both. */
+struct pool_memory {
+	struct shunt_pool pool;
+	struct shunt_pool backup;
+};
+
+enum place {
+	PLACE_FIRST,	/* takes connections */
+	PLACE_BACKUP,	/* does when no other can */
+	PLACE_OFF,
+};
+
 /* The key of hashes: from the seed, or one that all have, or one that nobody else has. */
 static siphash_key_t pool_key(const struct shunt_service *service,
 			      const struct shunt_sched *sched,
@@ -41,13 +53,15 @@ struct shunt_pool *shunt_pool_alloc(const struct shunt_service *service,
 	u32 size = sched->fill ? hashing->table_size : 0;
 	u32 before = size && old ? max(old->rows.size, old->was.size) : 0;
 	struct shunt_pool *pool;
-	size_t rows;
+	size_t slots, rows;
 
-	rows = struct_size(pool, slot, room);
+	slots = sizeof(struct pool_memory);
+	rows = slots + room * sizeof(*pool->slot);
 	pool = kvzalloc(rows + (size + before) * sizeof(*pool->rows.row), GFP_KERNEL_ACCOUNT);
 	if (!pool)
 		return NULL;
 	pool->sched = sched;
+	pool->slot = (void *)pool + slots;
 	pool->total = room;
 	pool->rows.key = pool_key(service, sched, hashing);
 	pool->rows.by = hashing->by;
@@ -80,45 +94,116 @@ static int compare_address(const void *a, const void *b)
 	       (int)ntohs(one->port) - (int)ntohs(other->port);
 }
 
-/* Those that may be chosen, and behind them those that have weight 0. */
-static void pool_gather(struct shunt_service *service, struct shunt_pool *pool)
+/* Where a server stands in a pool. */
+static enum place place_of(const struct shunt_server *server)
 {
-	struct shunt_server *server;
-	unsigned int n = 0;
-
-	spin_lock_bh(&service->sched_lock);
-	list_for_each_entry(server, &service->servers, list) {
-		/* What was earned under other weights says nothing under these. */
-		server->credit = 0;
-		if (!server->removed && server->weight)
-			pool->slot[n++].server = server;
-	}
-	spin_unlock_bh(&service->sched_lock);
-	pool->count = n;
-	if (pool->sched->hashes)
-		sort(pool->slot, n, sizeof(*pool->slot), compare_address, NULL);
-	list_for_each_entry(server, &service->servers, list)
-		if (!server->removed && !server->weight)
-			pool->slot[n++].server = server;
-	pool->total = n;
+	if (!shunt_server_is_on(server))
+		return PLACE_OFF;
+	return server->backup ? PLACE_BACKUP : PLACE_FIRST;
 }
 
-static void pool_number(struct shunt_pool *pool)
+/* Adds the servers of a place to a pool's slots, and returns how many they are. */
+static unsigned int pool_gather(struct shunt_pool *pool, const struct list_head *servers,
+				enum place place, unsigned int from)
+{
+	struct shunt_server *server;
+	unsigned int n = from;
+
+	list_for_each_entry(server, servers, list)
+		if (!server->removed && place_of(server) == place)
+			pool->slot[n++].server = server;
+	if (pool->sched->hashes)
+		sort(pool->slot + from, n - from, sizeof(*pool->slot), compare_address, NULL);
+	return n - from;
+}
+
+/* What was earned under other weights says nothing under these. */
+static void pool_forget_credit(struct shunt_service *service)
+{
+	struct shunt_server *server;
+
+	spin_lock_bh(&service->sched_lock);
+	list_for_each_entry(server, &service->servers, list)
+		server->credit = 0;
+	spin_unlock_bh(&service->sched_lock);
+}
+
+/*
+ * By what all weights are multiplied, so that one that is on the rise can be less
+ * than 1, unless the scheduler takes weights for numbers of connections.
+ */
+static u32 pool_scale(const struct shunt_pool *pool, unsigned int count)
+{
+	bool rises = false;
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < count; i++) {
+		struct shunt_server *server = pool->slot[i].server;
+
+		server->step = shunt_server_step(server);
+		rises |= server->step < SHUNT_SERVER_STEPS;
+		sum += server->weight;
+	}
+	return rises && !pool->sched->absolute && sum <= U32_MAX / SHUNT_SERVER_STEPS ?
+		SHUNT_SERVER_STEPS : 1;
+}
+
+/* Of the first slots of a pool, the weights. Returns whether all are in DSR. */
+static bool pool_weigh(struct shunt_pool *pool, unsigned int count, u32 scale)
 {
 	bool nat = false;
 	unsigned int i;
 	u32 sum = 0;
 
-	for (i = 0; i < pool->total; i++) {
-		struct shunt_server *server = pool->slot[i].server;
+	for (i = 0; i < count; i++) {
+		const struct shunt_server *server = pool->slot[i].server;
+		u32 weight = server->weight * scale;
 
-		sum += server->weight;
-		pool->slot[i].weight = server->weight;
+		weight = max(weight * server->step / SHUNT_SERVER_STEPS, 1U);
+		sum += weight;
+		pool->slot[i].weight = weight;
 		pool->slot[i].end = sum;
-		nat |= i < pool->count && server->mode == SHUNT_MODE_NAT;
-		WRITE_ONCE(server->index, i);
+		nat |= server->mode == SHUNT_MODE_NAT;
 	}
-	pool->dsr = pool->count && !nat;
+	return !nat;
+}
+
+/* Fills in a pool's backups, which stand behind the first. */
+static struct shunt_pool *pool_set_backup(struct shunt_pool *pool, unsigned int count)
+{
+	struct shunt_pool *backup = &container_of(pool, struct pool_memory, pool)->backup;
+
+	backup->sched = pool->sched;
+	backup->slot = pool->slot + pool->count;
+	backup->count = count;
+	backup->total = count;
+	backup->rows.key = pool->rows.key;
+	backup->rows.by = pool->rows.by;
+	pool->backup = backup;
+	return backup;
+}
+
+static void pool_fill(struct shunt_service *service, struct shunt_pool *pool)
+{
+	const struct list_head *servers = &service->servers;
+	struct shunt_pool *backup;
+	unsigned int i, backups;
+	u32 scale;
+
+	pool->count = pool_gather(pool, servers, PLACE_FIRST, 0);
+	backups = pool_gather(pool, servers, PLACE_BACKUP, pool->count);
+	pool->total = pool->count + backups;
+	scale = pool_scale(pool, pool->total);
+	pool->dsr = pool->total && pool_weigh(pool, pool->count, scale);
+	if (backups) {
+		backup = pool_set_backup(pool, backups);
+		pool->dsr &= pool_weigh(backup, backups, scale);
+	}
+	pool->total += pool_gather(pool, servers, PLACE_OFF, pool->total);
+	for (i = 0; i < pool->total; i++)
+		WRITE_ONCE(pool->slot[i].server->index, i);
+	pool_forget_credit(service);
 }
 
 /* The first pool of a service has none before it, and no server in it. */
@@ -140,8 +225,7 @@ void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	struct shunt_pool *old = shunt_pool_of(service);
 
 	lockdep_assert_held(&service->sn->lock);
-	pool_gather(service, pool);
-	pool_number(pool);
+	pool_fill(service, pool);
 	if (pool->rows.size)
 		pool_fill_rows(service, pool, old);
 	rcu_assign_pointer(service->pool, pool);

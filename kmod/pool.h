@@ -6,28 +6,32 @@
 #include "rows.h"
 #include "server.h"
 
+struct shunt_pool_slot {
+	struct shunt_server *server;
+	u32 weight;
+	u32 end;	/* sum of the weights up to this one's */
+};
+
 /*
- * What a scheduler chooses from: the first "count" are the servers with a weight
- * above 0, the rest are those with none. Immutable and replaced whole by every
- * change, read under RCU.
+ * What a scheduler chooses from: the first "count" are the servers that take
+ * connections, behind them are backups, which are a pool of their own, and then
+ * those that take none. Immutable and replaced whole by every change, read under RCU.
  */
 struct shunt_pool {
 	struct rcu_head rcu;
 	const struct shunt_sched *sched;
+	struct shunt_pool_slot *slot;
 	unsigned int count;
 	unsigned int total;
-	bool dsr;		/* there are such, all in this mode */
+	bool dsr;		/* there are such, or backups, all in this mode */
+	/* For when none of the first can be chosen; NULL: there is none. It has no table. */
+	const struct shunt_pool *backup;
 	/* Of schedulers that hash, the key at least; rows.c */
 	struct shunt_rows rows;
 	struct shunt_rows was;	/* before the last change; size 0: there is none */
 	u64 was_since;		/* jiffies of that change ... */
 	u64 was_until;		/* ... and of when it is over */
 	struct shunt_rows_work *work;	/* until it is published */
-	struct shunt_pool_slot {
-		struct shunt_server *server;
-		u32 weight;
-		u32 end;	/* sum of the weights up to this one's */
-	} slot[] __counted_by(total);
 };
 
 /* Under the namespace's lock. The one there is now. */

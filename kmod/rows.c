@@ -93,6 +93,10 @@ struct shunt_server *shunt_rows_pick(struct shunt_service *service,
 	if (!pool->count)
 		return NULL;
 	hash = client_hash(&pool->rows, tuple);
+	if (unlikely(!pool->rows.size)) {
+		slot = shunt_sched_at_hash(pool, hash);
+		return slot ? slot->server : NULL;
+	}
 	for (i = 0; i < SHUNT_SCHED_PROBES; i++) {
 		at = row_at(&pool->rows, hash);
 		if (likely(shunt_server_usable(pool->slot[at].server)))
@@ -115,7 +119,7 @@ struct shunt_server *shunt_rows_owner(const struct shunt_pool *pool,
 	if (at == SHUNT_ROWS_NONE)
 		return NULL;
 	server = pool->slot[at].server;
-	return shunt_server_usable(server) ? server : NULL;
+	return shunt_server_in_trouble(server) ? NULL : server;
 }
 
 void shunt_rows_share(const struct shunt_pool *pool)

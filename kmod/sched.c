@@ -103,8 +103,10 @@ struct shunt_server *shunt_sched_row(struct shunt_service *service,
 	const struct shunt_pool_slot *slot;
 
 	if (pool->sched->hashes)
-		return pool->sched->pick(service, pool, &pkt->tuple);
+		return shunt_sched_choose(service, pool, &pkt->tuple);
 	slot = shunt_sched_at_hash(pool, pkt->hash);
+	if (unlikely(!slot) && pool->backup)
+		slot = shunt_sched_at_hash(pool->backup, pkt->hash);
 	return slot ? slot->server : NULL;
 }
 
@@ -112,7 +114,7 @@ struct shunt_server *shunt_sched_midstream(struct shunt_service *service,
 					   const struct shunt_pool *pool,
 					   const struct shunt_tuple *tuple)
 {
-	return shunt_rows_owner(pool, tuple) ?: pool->sched->pick(service, pool, tuple);
+	return shunt_rows_owner(pool, tuple) ?: shunt_sched_choose(service, pool, tuple);
 }
 
 #ifdef SHUNT_SELFTEST

@@ -18,6 +18,7 @@ struct shunt_sched {
 	 */
 	bool hashes;
 	bool agrees;		/* without a seed, that key is everybody's */
+	bool absolute;		/* a weight is a number of connections, not a share */
 
 	/*
 	 * Fills the table of a pool whose servers are in place; NULL: it has no
@@ -76,6 +77,21 @@ struct shunt_server *shunt_sched_by_address(const struct shunt_pool *pool, u8 fa
 
 /* The first usable server from a place in the pool on, round to it. */
 const struct shunt_pool_slot *shunt_sched_from(const struct shunt_pool *pool, unsigned int at);
+
+/*
+ * The server of a new connection: whom the scheduler chooses, of the backups if it
+ * finds none else.
+ */
+static inline struct shunt_server *shunt_sched_choose(struct shunt_service *service,
+						      const struct shunt_pool *pool,
+						      const struct shunt_tuple *tuple)
+{
+	struct shunt_server *server = pool->sched->pick(service, pool, tuple);
+
+	if (likely(server) || !pool->backup)
+		return server;
+	return pool->sched->pick(service, pool->backup, tuple);
+}
 
 /*
  * The server that a packet's addresses and ports alone choose, by weight: the

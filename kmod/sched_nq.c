@@ -8,7 +8,7 @@
 
 static u64 nq_load(const struct shunt_server *server)
 {
-	u32 active = shunt_load_active(server);
+	u32 active = shunt_server_active(server);
 
 	return active ? (u64)active + 1 : 0;
 }

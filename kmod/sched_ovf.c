@@ -9,7 +9,7 @@
 
 static bool ovf_has_room(const struct shunt_server *server, u32 weight)
 {
-	return shunt_load_active(server) < weight;
+	return shunt_server_active(server) < weight;
 }
 
 static struct shunt_server *ovf_pick(struct shunt_service *service,
@@ -21,5 +21,6 @@ static struct shunt_server *ovf_pick(struct shunt_service *service,
 
 const struct shunt_sched shunt_sched_ovf = {
 	.name = "ovf",
+	.absolute = true,
 	.pick = ovf_pick,
 };

@@ -9,7 +9,7 @@
 
 static u64 sed_load(const struct shunt_server *server)
 {
-	return (u64)shunt_load_active(server) + 1;
+	return (u64)shunt_server_active(server) + 1;
 }
 
 static struct shunt_server *sed_pick(struct shunt_service *service,

@@ -19,24 +19,10 @@ enum {
 	SHUNT_LOAD_ACTIVE = 256,
 };
 
-static inline u32 shunt_load_inactive(const struct shunt_server *server)
-{
-	return (u32)atomic_read(&server->states[SHUNT_CONN_STATE_CLOSING]) +
-	       (u32)atomic_read(&server->states[SHUNT_CONN_STATE_CLOSED]);
-}
-
-static inline u32 shunt_load_active(const struct shunt_server *server)
-{
-	u32 conns = atomic_read(&server->conns), inactive = shunt_load_inactive(server);
-
-	/* The counters are not read all at once. */
-	return (conns > inactive ? conns - inactive : 0) + shunt_server_awaited(server);
-}
-
 /* Active and inactive connections in one number. */
 static inline u64 shunt_load_all(const struct shunt_server *server)
 {
-	return (u64)shunt_load_active(server) * SHUNT_LOAD_ACTIVE + shunt_load_inactive(server);
+	return (u64)shunt_server_active(server) * SHUNT_LOAD_ACTIVE + shunt_server_inactive(server);
 }
 
 /* Whether one server has less load for its weight than another, or as much and is heavier. */

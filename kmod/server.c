@@ -15,6 +15,7 @@
 #include "sched.h"
 #include "server.h"
 #include "service.h"
+#include "watch.h"
 
 /* For the service as it is. */
 static struct shunt_pool *pool_alloc(const struct shunt_service *service)
@@ -39,6 +40,7 @@ void shunt_server_release(struct shunt_server *server)
 	WARN_ON_ONCE(atomic_read(&server->conns));
 	list_del(&server->list);
 	list_del(&server->leaving);
+	shunt_watch_end(server);
 	if (server->natted)
 		shunt_filter_del(&sn->nat_servers, &server->in_nat_servers);
 	if (server->linked)
@@ -63,13 +65,69 @@ void shunt_server_reap(struct work_struct *work)
 	mutex_unlock(&sn->lock);
 }
 
+/* Of those that count against its limits: a handshake costs its sender nothing. */
+static u32 server_established(const struct shunt_server *server)
+{
+	u32 other = shunt_server_inactive(server) +
+		    (u32)atomic_read(&server->states[SHUNT_CONN_STATE_SYN]);
+	u32 conns = atomic_read(&server->conns);
+
+	return conns > other ? conns - other : 0;
+}
+
+/* Whether a server that was full or not is to be. */
+static bool server_fills(const struct shunt_server *server, bool full)
+{
+	u32 upper = READ_ONCE(server->upper_limit), lower = READ_ONCE(server->lower_limit);
+	u32 conns = server_established(server);
+
+	if (!full)
+		return conns >= upper;
+	/* As in IPVS: without a lower limit, three quarters of the upper one. */
+	return lower ? conns >= lower : (u64)conns * 4 >= (u64)upper * 3;
+}
+
+/*
+ * Several CPUs may look at once. Each counts its connection before, and whoever
+ * changes the mark looks again after, so that the last of them leaves it right.
+ */
+void shunt_server_review(struct shunt_server *server)
+{
+	bool full;
+
+	do {
+		/* Pairs with that of other CPUs. */
+		smp_mb();
+		full = READ_ONCE(server->full);
+		if (!READ_ONCE(server->upper_limit) || server_fills(server, full) == full)
+			break;
+		WRITE_ONCE(server->full, !full);
+	} while (true);
+}
+
 void shunt_server_conn_gone(struct shunt_server *server, u8 state)
 {
+	struct shunt_net *sn = server->service->sn;
+	bool last;
+
 	atomic_dec(&server->service->conns);
 	atomic_dec(&server->states[state]);
-	/* Pairs with the removal, which marks the server before it looks. */
-	if (atomic_dec_and_test(&server->conns) && READ_ONCE(server->removed))
-		schedule_work(&server->service->sn->reap);
+	last = atomic_dec_and_test(&server->conns);
+	if (unlikely(READ_ONCE(server->upper_limit)))
+		shunt_server_review(server);
+	/* Pairs with the removal, or the drain, which marks the server before it looks. */
+	if (last && READ_ONCE(server->removed))
+		schedule_work(&sn->reap);
+	else if (last && READ_ONCE(server->draining))
+		shunt_watch_soon(sn);
+}
+
+void shunt_server_conn_became(struct shunt_server *server, u8 from, u8 to)
+{
+	atomic_dec(&server->states[from]);
+	atomic_inc(&server->states[to]);
+	if (unlikely(READ_ONCE(server->upper_limit)))
+		shunt_server_review(server);
 }
 
 /* Finds a removed one too. */
@@ -140,6 +198,8 @@ void shunt_server_reach(struct shunt_server *server, bool reached)
 	if (!server->removed)
 		shunt_event_server(server, reached ? SHUNT_EVENT_SERVER_REACHABLE :
 						     SHUNT_EVENT_SERVER_UNREACHABLE);
+	if (reached)
+		shunt_server_start(server);
 }
 
 /* Makes the server ready for a mode that server_check() has agreed to. */
@@ -187,15 +247,147 @@ static struct shunt_server *server_alloc(struct shunt_service *service,
 	server->answer.family = service->key.family;
 	server->answer.protocol = service->key.protocol;
 	INIT_LIST_HEAD(&server->leaving);
+	INIT_LIST_HEAD(&server->watched);
 	/* Until it is added. */
 	server->removed = true;
 	return server;
 }
 
-int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *addr,
-		     __be16 port, u8 mode, u32 weight, struct shunt_refusal *no)
+/* What a server has if nothing else is said. */
+static struct shunt_server_change defaults(const struct shunt_service *service)
 {
+	return (struct shunt_server_change){
+		.value = {
+			[SHUNT_SERVER_MODE] = service->mode,
+			[SHUNT_SERVER_WEIGHT] = 1,
+			[SHUNT_SERVER_STATE] = SHUNT_SERVER_STATE_UP,
+		},
+	};
+}
+
+/* What a server has now, mode and all. */
+static struct shunt_server_change settings(const struct shunt_server *server)
+{
+	return (struct shunt_server_change){
+		.value = {
+			[SHUNT_SERVER_MODE] = server->mode,
+			[SHUNT_SERVER_WEIGHT] = server->weight,
+			[SHUNT_SERVER_STATE] = server->state,
+			[SHUNT_SERVER_BACKUP] = server->backup,
+			[SHUNT_SERVER_UPPER_LIMIT] = server->upper_limit,
+			[SHUNT_SERVER_LOWER_LIMIT] = server->lower_limit,
+			[SHUNT_SERVER_SLOW_START] = server->slow_start,
+		},
+	};
+}
+
+/* What it will have: of "now", all that a change does not speak of. */
+static struct shunt_server_change settings_after(struct shunt_server_change now,
+						 const struct shunt_server_change *change)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHUNT_SERVER_SETTINGS; i++)
+		if (change->has & BIT(i))
+			now.value[i] = change->value[i];
+	now.has = change->has;
+	/* One without the other is nothing. */
+	if (!now.value[SHUNT_SERVER_UPPER_LIMIT] && !(now.has & BIT(SHUNT_SERVER_LOWER_LIMIT)))
+		now.value[SHUNT_SERVER_LOWER_LIMIT] = 0;
+	return now;
+}
+
+/* Whether settings make sense together. */
+static int settings_check(const struct shunt_server_change *after, struct shunt_refusal *no)
+{
+	u32 upper = after->value[SHUNT_SERVER_UPPER_LIMIT];
+	u32 lower = after->value[SHUNT_SERVER_LOWER_LIMIT];
+	bool by_lower = after->has & BIT(SHUNT_SERVER_LOWER_LIMIT);
+
+	if (after->value[SHUNT_SERVER_STATE] == SHUNT_SERVER_STATE_UNREACHABLE)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_STATE,
+				    "a server's state can be set to up, drain or down; whether it can be reached is for the director to find");
+	if (lower && !upper)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_LOWER_LIMIT,
+				    "a lower-limit is for a server with an upper-limit; set that, too");
+	if (lower > upper && by_lower)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_LOWER_LIMIT,
+				    "a lower-limit is no higher than the upper-limit");
+	if (lower > upper)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_UPPER_LIMIT,
+				    "an upper-limit is no lower than the lower-limit; set that, too");
+	return 0;
+}
+
+/* Gives the server a state, and ends a drain that it had. */
+static void server_set_state(struct shunt_server *server, u8 state)
+{
+	server->state = state;
+	WRITE_ONCE(server->down, state == SHUNT_SERVER_STATE_DOWN);
+	WRITE_ONCE(server->draining, state == SHUNT_SERVER_STATE_DRAIN);
+	server->drain_until = 0;
+	server->drain_then = SHUNT_DRAIN_THEN_STAY;
+}
+
+static void server_set_limits(struct shunt_server *server, u32 upper, u32 lower)
+{
+	/* Between its limits it stays what it is. */
+	if (upper == server->upper_limit && lower == server->lower_limit)
+		return;
+	WRITE_ONCE(server->lower_limit, lower);
+	WRITE_ONCE(server->upper_limit, upper);
+	WRITE_ONCE(server->full, false);
+	shunt_server_review(server);
+	if (upper)
+		shunt_watch_begin(server);
+}
+
+/* All but the mode. */
+static void settings_apply(struct shunt_server *server, const struct shunt_server_change *after,
+			   bool was_on)
+{
+	const u32 *value = after->value;
+
+	server->weight = value[SHUNT_SERVER_WEIGHT];
+	server->backup = value[SHUNT_SERVER_BACKUP];
+	server->slow_start = value[SHUNT_SERVER_SLOW_START];
+	if (after->has & BIT(SHUNT_SERVER_STATE))
+		server_set_state(server, value[SHUNT_SERVER_STATE]);
+	server_set_limits(server, value[SHUNT_SERVER_UPPER_LIMIT],
+			  value[SHUNT_SERVER_LOWER_LIMIT]);
+	if (!shunt_server_is_on(server) || !server->slow_start)
+		server->started_at = 0;
+	else if (!was_on)
+		shunt_server_start(server);
+	if (server->draining)
+		shunt_watch_begin(server);
+}
+
+void shunt_server_start(struct shunt_server *server)
+{
+	lockdep_assert_held(&server->service->sn->lock);
+	if (!server->slow_start || !shunt_server_is_on(server))
+		return;
+	server->started_at = get_jiffies_64();
+	shunt_watch_begin(server);
+}
+
+u32 shunt_server_step(const struct shunt_server *server)
+{
+	u64 since = get_jiffies_64() - server->started_at, all = (u64)server->slow_start * HZ;
+
+	if (!server->started_at || since >= all)
+		return SHUNT_SERVER_STEPS;
+	return div64_u64(since * SHUNT_SERVER_STEPS, all) + 1;
+}
+
+int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *addr,
+		     __be16 port, const struct shunt_server_change *change,
+		     struct shunt_refusal *no)
+{
+	struct shunt_server_change after = settings_after(defaults(service), change);
 	struct shunt_server *server = server_find(service, addr, port);
+	u8 mode = after.value[SHUNT_SERVER_MODE];
 	struct shunt_server *fresh = NULL;
 	struct shunt_pool *pool;
 	int err;
@@ -206,7 +398,7 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	err = shunt_pool_check(shunt_pool_of(service)->sched,
 			       list_count_nodes(&service->servers) + !server,
 			       SHUNT_A_SERVER_ADDRESS, no) ?:
-	      server_check(service, addr, port, mode, no);
+	      settings_check(&after, no) ?: server_check(service, addr, port, mode, no);
 	if (err)
 		return err;
 	pool = pool_alloc(service);
@@ -227,7 +419,9 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	}
 	list_del_init(&server->leaving);
 	WRITE_ONCE(server->removed, false);
-	server->weight = weight;
+	/* Whatever it was before it was removed. */
+	after.has = BIT(SHUNT_SERVER_SETTINGS) - 1;
+	settings_apply(server, &after, false);
 	service->sn->server_count++;
 	shunt_pool_publish(service, pool);
 	shunt_event_server(server, SHUNT_EVENT_SERVER_ADDED);
@@ -238,26 +432,48 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 int shunt_server_set(struct shunt_server *server, const struct shunt_server_change *change,
 		     struct shunt_refusal *no)
 {
+	struct shunt_server_change after = settings_after(settings(server), change);
 	struct shunt_service *service = server->service;
+	bool has_mode = change->has & BIT(SHUNT_SERVER_MODE);
+	u8 mode = after.value[SHUNT_SERVER_MODE];
 	struct shunt_pool *pool;
 	int err;
 
-	if (change->has_mode) {
-		err = server_check(service, &server->addr, server->port, change->mode, no);
-		if (err)
-			return err;
-	}
+	err = settings_check(&after, no);
+	if (!err && has_mode)
+		err = server_check(service, &server->addr, server->port, mode, no);
+	if (err)
+		return err;
 	pool = pool_alloc(service);
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 
-	if (change->has_mode && server_prepare(server, change->mode)) {
+	if (has_mode && server_prepare(server, mode)) {
 		shunt_pool_free(pool);
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 	}
-	if (change->has_weight)
-		server->weight = change->weight;
+	settings_apply(server, &after, shunt_server_is_on(server));
 	shunt_pool_publish(service, pool);
+	shunt_event_server(server, SHUNT_EVENT_SERVER_CHANGED);
+	shunt_event_review(service);
+	return 0;
+}
+
+int shunt_server_drain(struct shunt_server *server, u32 seconds, u8 then,
+		       struct shunt_refusal *no)
+{
+	struct shunt_service *service = server->service;
+	struct shunt_pool *pool = pool_alloc(service);
+
+	if (!pool)
+		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
+	server_set_state(server, SHUNT_SERVER_STATE_DRAIN);
+	server->drain_then = then;
+	server->started_at = 0;
+	if (seconds)
+		server->drain_until = get_jiffies_64() + (u64)seconds * HZ;
+	shunt_pool_publish(service, pool);
+	shunt_watch_begin(server);
 	shunt_event_server(server, SHUNT_EVENT_SERVER_CHANGED);
 	shunt_event_review(service);
 	return 0;
@@ -272,6 +488,9 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
 	if (!pool)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 	WRITE_ONCE(server->removed, true);
+	WRITE_ONCE(server->draining, false);
+	server->started_at = 0;
+	shunt_watch_end(server);
 	sn->server_count--;
 	shunt_pool_publish(service, pool);
 	shunt_event_server(server, SHUNT_EVENT_SERVER_REMOVED);

@@ -37,6 +37,7 @@
 #include "service.h"
 #include "syn.h"
 #include "table.h"
+#include "watch.h"
 
 static const struct rhashtable_params by_name_params = {
 	.head_offset = offsetof(struct shunt_service, by_name),
@@ -487,6 +488,7 @@ int shunt_service_net_init(struct shunt_net *sn)
 	xa_init(&sn->services);
 	INIT_LIST_HEAD(&sn->leaving);
 	INIT_WORK(&sn->reap, shunt_server_reap);
+	shunt_watch_net_init(sn);
 	sn->next_id = 1;
 	sn->limit = shunt_limit_default();
 	sn->recycle_failed = (u32)jiffies - HZ;
@@ -520,6 +522,7 @@ void shunt_service_net_exit(struct shunt_net *sn)
 		services_release(sn, &leaving);
 	}
 	mutex_unlock(&sn->lock);
+	shunt_watch_net_exit(sn);
 	cancel_work_sync(&sn->reap);
 	kfree(sn->retired_drops);
 	shunt_match_net_exit(sn);

@@ -64,7 +64,7 @@ struct shunt_service {
 	siphash_key_t secret;		/* for schedulers that hash, without a seed */
 	struct list_head servers;	/* with the removed ones */
 	struct shunt_totals retired;	/* counters of servers freed */
-	bool served;			/* a server can take a new connection; event.c */
+	u8 served;			/* by whom new connections are; event.c */
 	struct list_head leaving;	/* while being freed */
 	struct shunt_filter_member in_vips;
 	struct rcu_head rcu;

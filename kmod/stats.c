@@ -14,7 +14,7 @@ static const struct {
 } reasons[SHUNT_REASONS] = {
 	[SHUNT_DROP_NO_SERVER] = {
 		"no-server",
-		"No server of the service could take a new connection; the client was refused, or told nothing with on-empty drop; add servers, give one a weight above 0, or see whether they are unreachable."
+		"No server of the service could take a new connection, and the client was refused, or told nothing with on-empty drop; see 'shunt server show' for servers that drain, are down, full or unreachable, or have weight 0."
 	},
 	[SHUNT_DROP_NO_CONNECTION] = {
 		"no-connection",
@@ -22,7 +22,7 @@ static const struct {
 	},
 	[SHUNT_DROP_SERVER_REMOVED] = {
 		"server-removed",
-		"The connection's server was removed and the service says on-remove reset, so the client was reset; with keep its connections would have gone on to their end."
+		"The connection's server was removed, or is down, and the service says on-remove reset, so the client was reset; with keep its connections would have gone on to their end."
 	},
 	[SHUNT_DROP_UNREACHABLE] = {
 		"unreachable",

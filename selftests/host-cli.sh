@@ -43,9 +43,10 @@ usage_words() {
 	local verb state
 	local states="syn|established|closing|closed|one-way|answered"
 	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash or seed"
+	local server_keys="weight, mode, state, backup, upper-limit, lower-limit or slow-start"
 	local -a words
 
-	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, monitor, flush or version" bogus
+	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, wait, monitor, flush or version" bogus
 	usage "'' is not a command" ''
 	usage "'Service' is not a command" Service show
 	usage "'serv' is not a command" serv show
@@ -76,7 +77,7 @@ usage_words() {
 		service set web on-empty drop on expire
 	usage "'timeouts' is not a key of 'service set'" service set web timeouts syn 5
 	usage "'on_empty' is not a key of 'service set'" service set web on_empty drop
-	usage "'extra' is not a key of 'server add'; expected weight or mode" \
+	usage "'extra' is not a key of 'server add'; expected $server_keys" \
 		server add web 192.0.2.1 extra 1
 	usage "'weight' is not a key of 'service set'" service set web weight 1
 	usage "'scheduler' is not a key of 'server set'" server set web 192.0.2.1 scheduler rr
@@ -85,6 +86,13 @@ usage_words() {
 			conn "$verb" port 80
 	done
 
+	usage "'down' is not a value of 'backup'; expected off or on" server set web 192.0.2.1 backup down
+	usage "'unreachable' is not a value of 'state'; expected up, drain or down" \
+		server set web 192.0.2.1 state unreachable
+	usage "'up' is not a value of 'then'; expected stay, remove or down" \
+		server drain web 192.0.2.1 "then" up
+	usage "'weight' is not a key of 'server drain'; expected timeout or then" \
+		server drain web 192.0.2.1 weight 0
 	for verb in add set del; do
 		usage "'service $verb' lacks its NAME" service "$verb"
 		usage "'server $verb' lacks its SERVICE" server "$verb"
@@ -97,13 +105,16 @@ usage_words() {
 		server set
 	usage "'service set' lacks a key; expected $service_keys" service set web
 	usage "'conn del' lacks a key; expected service, server or client" conn del
-	usage "'server set' lacks a key; expected weight or mode" server set web 192.0.2.1
+	usage "'server set' lacks a key; expected $server_keys" server set web 192.0.2.1
 
 	for verb in "service add web tcp 192.0.2.1:80 scheduler" \
 		"service add web tcp 192.0.2.1:80 mode nat scheduler" \
 		"service set web scheduler" "service set web mode" \
 		"server add web 192.0.2.1 weight" "server add web 192.0.2.1 mode" \
 		"server set web 192.0.2.1 weight 1 mode" \
+		"server set web 192.0.2.1 state" "server set web 192.0.2.1 backup" \
+		"server set web 192.0.2.1 upper-limit" "server set web 192.0.2.1 slow-start" \
+		"server drain web 192.0.2.1 timeout" "server drain web 192.0.2.1 then" \
 		"service set web on-expire" "service set web on-remove" "service set web on-empty" \
 		"service set web midstream" "service set web mode nat packet" "service set web timeout" \
 		"service add web tcp 192.0.2.1:80 timeout syn 5 timeout" \
@@ -189,7 +200,7 @@ usage_values() {
 			service set web timeout "$name" 5
 	done
 	usage "'bogus' is not a state" service set web timeout bogus
-	for value in 0 2678401 4294967297 18446744073709551617 01 1.5 5s 1h '' ' 5' +5 0x5 never; do
+	for value in 0 2678401 4294967297 18446744073709551617 01 1.5 '' ' 5' +5 0x5 never; do
 		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
 			service add web tcp 192.0.2.1:80 timeout syn "$value"
 		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
@@ -236,6 +247,22 @@ usage_values() {
 	usage "'192.0.2.1:80:80' is not an address" service add web tcp 192.0.2.1:80:80
 	usage "'0' is not a port" conn show server 192.0.2.1:0
 	usage "'x' is not a port" conn del client 192.0.2.1:x
+	for value in 0 2678401 2678401s 44641m 745h 32d 0s s 5w 5S 1h30m 05 05s '' 1.5h; do
+		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
+			server drain web 192.0.2.1 timeout "$value"
+		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
+			wait web 192.0.2.1 timeout "$value"
+		usage "'$value' is not a timeout; expected a number of seconds from 1 to 2678400" \
+			service set web timeout syn "$value"
+	done
+	for value in 0 86401 25h 2d x; do
+		usage "'$value' is not a slow-start; expected a number of seconds from 1 to 86400, such as 30 or 30s, or none" \
+			server set web 192.0.2.1 slow-start "$value"
+	done
+	for value in 0 4294967296 x; do
+		usage "'$value' is not a limit" server set web 192.0.2.1 upper-limit "$value"
+		usage "'$value' is not a limit" server set web 192.0.2.1 lower-limit "$value"
+	done
 	for weight in 65536 4294967297 18446744073709551617 01 1.5 1x '' ' 1' x 0x10 +1; do
 		usage "'$weight' is not a weight; expected a number from 0 to 65535" \
 			server add web 192.0.2.1 weight "$weight"
@@ -286,7 +313,7 @@ help_and_version() {
 	local -a words
 
 	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
-		"service add,service set,service del,service show,server add,server set,server del,server show,conn show,conn del,attach,detach,limit,drops,status,monitor,flush,version,"
+		"service add,service set,service del,service show,server add,server set,server drain,server del,server show,conn show,conn del,attach,detach,limit,drops,status,wait,monitor,flush,version,"
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		check "--help $verb tells of nothing else" help_has "${words[@]}"
@@ -483,6 +510,7 @@ completion() {
 		"service add") words+=(web tcp 192.0.2.1:80) ;;
 		"service "* | "server show") words+=(web) ;;
 		"server "*) words+=(web 192.0.2.11:80) ;;
+		wait) words+=(web 192.0.2.11:80) ;;
 		attach | detach) words+=(eth0) ;;
 		esac
 		completes "$left" "${words[@]}" ''
@@ -534,7 +562,7 @@ spec_keys() {
 		/^        name: / && on { key = $2 }
 		/^        type: / && on && $2 != "pad" && key != "stats" {
 			# What can be typed keeps its form.
-			if (key !~ /^(on[e]?|table)-/)
+			if (key !~ /^(on[e]?|table|upper|lower|slow)-/)
 				gsub("-", "_", key)
 			print key
 		}
@@ -590,10 +618,11 @@ manual() {
 			<(section JSON)
 	done
 
-	for command in server-state conn-state; do
-		mapfile -t names < <(spec_names "$command")
-		check "$command has names" test "${#names[@]}" -ge 2
-		is "the manual tells each $command" "$(section STATES | missing "${names[@]}")" ""
+	for command in server-state:"LIFE OF A SERVER" drain-then:"LIFE OF A SERVER" conn-state:STATES; do
+		mapfile -t names < <(spec_names "${command%:*}")
+		check "${command%:*} has names" test "${#names[@]}" -ge 2
+		is "the manual tells each ${command%:*}" \
+			"$(section "${command#*:}" | missing "${names[@]}")" ""
 	done
 	mapfile -t names < <(spec_keys timeouts)
 	check "there are timeouts" test "${#names[@]}" -ge 6

@@ -220,6 +220,8 @@ TCP_SETTINGS = dict(
 UDP_SETTINGS = dict(
     scheduler="sh", seed="", mode=1, timeouts=dict(one_way=1, answered=301),
     on_remove=1, on_empty=1, packet=1, limit=8)
+SERVER_SETTINGS = dict(
+    mode=1, state=2, backup=1, upper_limit=9, lower_limit=3, slow_start=60)
 FILTER = {"service": "web", "client": "192.0.2.10", "client-port": 1,
           "server": "10.0.0.11", "server-port": 80}
 GOOD = {
@@ -229,8 +231,11 @@ GOOD = {
     "service-set": [dict(name="web", **TCP_SETTINGS), dict(name="bare", **UDP_SETTINGS)],
     "service-del": [dict(name="web")],
     "service-get": [dict(name="web")],
-    "server-add": [dict(service="web", address="10.1.0.22", port=81, mode=1, weight=2)],
-    "server-set": [dict(service="web", address="10.1.0.21", port=8080, mode=1, weight=9)],
+    "server-add": [dict(service="web", address="10.1.0.22", port=81, weight=2, **SERVER_SETTINGS)],
+    "server-set": [dict(service="web", address="10.1.0.21", port=8080, weight=9,
+                        **SERVER_SETTINGS)],
+    "server-drain": [dict(service="web", address="10.1.0.21", port=8080, drain_timeout=60,
+                          drain_then=1)],
     "server-del": [dict(service="web", address="10.1.0.21", port=8080)],
     "server-get": [dict(service="web")],
     "conn-get": [FILTER], "conn-del": [FILTER],
@@ -246,7 +251,10 @@ OPTIONAL = {
     "service-add": SETTINGS, "service-set": SETTINGS,
     "service-get": {"name"}, "server-get": {"service"},
     # Without its port this server is not found, or is another.
-    "server-add": {"port", "mode", "weight"}, "server-set": {"mode", "weight"},
+    # A lower limit needs an upper one.
+    "server-add": {"port", "mode", "weight", "state", "backup", "lower-limit", "slow-start"},
+    "server-set": {"mode", "weight", "state", "backup", "lower-limit", "slow-start"},
+    "server-drain": {"drain-timeout", "drain-then"},
     "server-del": set(),
     "conn-get": set(FILTER), "conn-del": set(FILTER),
 }
@@ -670,6 +678,14 @@ def pointing(family):
         ("server-add", "port", dict(service="web", address="10.0.0.12", port=81)),
         ("server-add", "weight", dict(service="web", address="10.0.0.12", weight=65536)),
         ("server-set", "address", dict(weight=1, service="web", address="10.0.0.12")),
+        ("server-add", "state", dict(service="web", address="10.0.0.12", state=1)),
+        ("server-set", "lower-limit", dict(service="web", address="10.0.0.11", lower_limit=2)),
+        ("server-set", "lower-limit", dict(service="web", lower_limit=2, address="10.0.0.11",
+                                           upper_limit=1)),
+        ("server-drain", "address", dict(service="web", address="10.0.0.12")),
+        ("server-drain", "drain-timeout", dict(service="web", address="10.0.0.11",
+                                               drain_timeout=0)),
+        ("server-drain", "drain-then", dict(service="web", address="10.0.0.11", drain_then=3)),
         ("server-get", "service", dict(service="none")),
         ("attach", "name", dict(name="none")),
         ("detach", "name", dict(name="eth1")),

@@ -123,6 +123,40 @@ as_listed limit . shunt -j limit
 told "attach" "device-attached eth1" shunt attach eth1
 told "detach" "device-detached eth1" shunt detach eth1
 
+note "a server's life"
+told "drain" "server-changed web 10.0.0.11:80 0 drain
+server-drained web 10.0.0.11:80 0 drain
+server-removed web 10.0.0.11:80 0 drain" shunt server drain web 10.0.0.11 "then" remove
+told "then down" "server-changed web 10.0.0.12:80 1 drain
+service-empty web
+server-drained web 10.0.0.12:80 1 drain
+server-changed web 10.0.0.12:80 1 down" shunt server drain web 10.0.0.12 "then" down
+told "a backup" "server-added web 10.0.0.13:80 1 up
+service-backup web" shunt server add web 10.0.0.13 backup on
+as_listed service '.[0] | del(.servers)' shunt -j service show web
+told "up again" "server-changed web 10.0.0.12:80 1 up
+service-served web" shunt server set web 10.0.0.12 state up
+told "an only backup that is none" "server-removed web 10.0.0.12:80 1 up
+service-backup web
+server-changed web 10.0.0.13:80 1 up
+service-served web" eval "shunt server del web 10.0.0.12; shunt server set web 10.0.0.13 backup off"
+told "a limit" "server-changed web 10.0.0.13:80 1 up" shunt server set web 10.0.0.13 upper-limit 1
+servers_up d3
+told "that is reached" "server-full web 10.0.0.13:80 1 up
+service-empty web" dial full $VIP4 80
+as_listed service '.[0] | del(.servers)' shunt -j service show web
+told "and left" "server-open web 10.0.0.13:80 1 up
+service-served web" hang_up full
+told "the servers that were" "server-removed web 10.0.0.13:80 1 up
+service-empty web
+server-added web 10.0.0.11:80 2 up
+service-served web
+server-changed web 10.0.0.11:80 0 up
+service-empty web
+server-added web 10.0.0.12:80 1 up
+service-served web" eval "shunt server del web 10.0.0.13; shunt server add web 10.0.0.11 weight 2
+	shunt server set web 10.0.0.11 weight 0; shunt server add web 10.0.0.12"
+
 note "nothing to tell"
 silent shunt service add web tcp $VIP4:81
 silent shunt service add other tcp $VIP4:80

@@ -16,7 +16,9 @@ case $SHUNT_KERNEL in
 6.1) readonly FEW=2000 MANY=10000 SERVICES=100 ;;
 *) readonly FEW=5000 MANY=60000 SERVICES=1000 ;;
 esac
-readonly SERVER_KEYS="address:string port:number mode:string weight:number state:string \
+readonly SERVER_KEYS="address:string port:number mode:string weight:number effective_weight:number state:string \
+backup:boolean upper-limit:number lower-limit:number full:boolean slow-start:number \
+drain_timeout:number drain_then:string drained:boolean \
 connections:number total_connections:number packets:number bytes:number \
 return_packets:number return_bytes:number states:object"
 readonly SERVICE_HEAD="name:string protocol:string address:string port:number scheduler:string \

@@ -97,11 +97,35 @@ void put_timeout(struct request *req, const struct arg *arg, const char *word)
 {
 	uint32_t seconds;
 
-	if (!parse_number(word, 1, SHUNT_TIMEOUT_MAX, &seconds))
-		usage_error("%s is not a timeout; expected a number of seconds from 1 to %d",
+	if (!parse_seconds(word, 1, SHUNT_TIMEOUT_MAX, &seconds))
+		usage_error("%s is not a timeout; expected a number of seconds from 1 to %d, such as 90 or 90s, or of minutes, hours or days, such as 15m, 2h or 1d",
 			    quote(word), SHUNT_TIMEOUT_MAX);
 	request_put_nested(req, arg->nest, arg->key, arg->attr, seconds,
 			   arg->state);
+}
+
+void put_drain_timeout(struct request *req, const struct arg *arg,
+		       const char *word)
+{
+	uint32_t seconds;
+
+	if (!parse_seconds(word, 1, SHUNT_DRAIN_MAX, &seconds))
+		usage_error("%s is not a timeout; expected a number of seconds from 1 to %d, such as 60 or 60s, or of minutes, hours or days, such as 15m, 2h or 1d",
+			    quote(word), SHUNT_DRAIN_MAX);
+	request_put(req, arg->attr, &seconds, sizeof(seconds), word);
+}
+
+void put_slow_start(struct request *req, const struct arg *arg,
+		    const char *word)
+{
+	uint32_t seconds;
+
+	if (!parse_enum(arg->names, word, &seconds) &&
+	    !parse_seconds(word, 1, SHUNT_SLOW_START_MAX, &seconds))
+		usage_error("%s is not a slow-start; expected a number of seconds from 1 to %d, such as 30 or 30s, or %s",
+			    quote(word), SHUNT_SLOW_START_MAX,
+			    arg->names->list[0]);
+	request_put(req, arg->attr, &seconds, sizeof(seconds), word);
 }
 
 /* A number, or the one word that stands for 0. */

@@ -93,6 +93,10 @@ void put_device(struct request *req, const struct arg *arg, const char *word);
 void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word);
 void put_mode(struct request *req, const struct arg *arg, const char *word);
+void put_drain_timeout(struct request *req, const struct arg *arg,
+		       const char *word);
+void put_slow_start(struct request *req, const struct arg *arg,
+		    const char *word);
 void put_limit(struct request *req, const struct arg *arg, const char *word);
 void put_table_size(struct request *req, const struct arg *arg,
 		    const char *word);
@@ -121,6 +125,10 @@ void limit_run(struct request *req);
 /* From the attributes that tell the limit, the values of a record. */
 void limit_print(const struct nlattr *const *attrs);
 void monitor_run(struct request *req);
+void wait_run(struct request *req);
+void put_awaited(struct request *req, const struct arg *arg, const char *word);
+void put_patience(struct request *req, const struct arg *arg,
+		  const char *word);
 void version_show(struct request *req);
 
 #endif

@@ -110,6 +110,42 @@ static const struct arg server_keys[VERB_KEYS] = {
 	}, {
 		CHOICE("mode", &mode_names, put_mode, SHUNT_A_SERVER_MODE),
 		.help = "How packets reach the server; the service's mode if not given.",
+	}, {
+		CHOICE("state", &server_wish_names, put_choice,
+		       SHUNT_A_SERVER_STATE),
+		.help = "Up takes connections as the weight says; drain takes no new ones; down neither, and on-remove says what becomes of those it has; up if never set.",
+	}, {
+		CHOICE("backup", &switch_names, put_switch,
+		       SHUNT_A_SERVER_BACKUP),
+		.help = "Whether the server is to take connections only while no other can; off if never set.",
+	}, {
+		.key = "upper-limit", .label = "N", .names = &no_limit_names,
+		.put = put_limit, .attr = SHUNT_A_SERVER_UPPER_LIMIT,
+		.optional = true,
+		.help = "So many established connections, and the server gets no new one; none if never set.",
+	}, {
+		.key = "lower-limit", .label = "N", .names = &no_limit_names,
+		.put = put_limit, .attr = SHUNT_A_SERVER_LOWER_LIMIT,
+		.optional = true,
+		.help = "When it has fewer than this again it does; three quarters of upper-limit if never set.",
+	}, {
+		.key = "slow-start", .label = "SECONDS",
+		.names = &no_limit_names, .put = put_slow_start,
+		.attr = SHUNT_A_SERVER_SLOW_START, .optional = true,
+		.help = "How long the weight takes to rise to what it is, whenever the server begins to take connections; none if never set.",
+	},
+};
+
+/* How a server drains. */
+static const struct arg drain_keys[VERB_KEYS] = {
+	{
+		.key = "timeout", .label = "SECONDS", .put = put_drain_timeout,
+		.attr = SHUNT_A_SERVER_DRAIN_TIMEOUT, .optional = true,
+		.help = "When the connections it still has are forgotten; never if not given.",
+	}, {
+		CHOICE("then", &drain_then_names, put_choice,
+		       SHUNT_A_SERVER_DRAIN_THEN),
+		.help = "What becomes of it when it has none any more; stay, in the state drain, if not given.",
 	},
 };
 
@@ -131,6 +167,14 @@ static const struct arg conn_keys[VERB_KEYS] = {
 		.attr = SHUNT_A_CONN_CLIENT,
 		.port_attr = SHUNT_A_CONN_CLIENT_PORT, .optional = true,
 		.help = "Those of this client.",
+	},
+};
+
+static const struct arg wait_keys[VERB_KEYS] = {
+	{
+		.key = "timeout", .label = "SECONDS", .put = put_patience,
+		.optional = true,
+		.help = "When to give up; never if not given.",
 	},
 };
 
@@ -224,6 +268,16 @@ const struct verb verbs[] = {
 		},
 		.keys = server_keys,
 	}, {
+		.object = "server", .name = "drain",
+		.help = "Give a server no new connection, and tell what is to become of it in the end.",
+		.run = change, .changes = true,
+		.cmd = SHUNT_CMD_SERVER_DRAIN,
+		.places = {
+			SERVICE(SHUNT_A_SERVER_SERVICE),
+			SERVER(SHUNT_A_SERVER_ADDRESS, SHUNT_A_SERVER_PORT),
+		},
+		.keys = drain_keys,
+	}, {
 		.object = "server", .name = "del",
 		.help = "Remove a server; the service's on-remove says what becomes of its connections.",
 		.run = change, .changes = true,
@@ -287,6 +341,16 @@ const struct verb verbs[] = {
 		.object = "status",
 		.help = "Tell what this network namespace holds.",
 		.run = status_show, .cmd = SHUNT_CMD_STATUS_GET,
+	}, {
+		.object = "wait",
+		.help = "Wait until a server has drained.",
+		.run = wait_run, .cmd = SHUNT_CMD_SERVER_GET,
+		.places = {
+			SERVICE(SHUNT_A_SERVER_SERVICE),
+			{ .label = "ADDR[:PORT]", .put = put_awaited,
+			  .suggest = SUGGEST_SERVERS },
+		},
+		.keys = wait_keys,
 	}, {
 		.object = "monitor",
 		.help = "Print what changes, as it changes, until interrupted.",

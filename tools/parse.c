@@ -60,6 +60,20 @@ static const char *const answer_list[] = { "no", "yes" };
 static const char *const server_state_list[] = {
 	[SHUNT_SERVER_STATE_UP] = "up",
 	[SHUNT_SERVER_STATE_UNREACHABLE] = "unreachable",
+	[SHUNT_SERVER_STATE_DRAIN] = "drain",
+	[SHUNT_SERVER_STATE_DOWN] = "down",
+};
+
+static const char *const server_wish_list[] = {
+	[SHUNT_SERVER_STATE_UP] = "up",
+	[SHUNT_SERVER_STATE_DRAIN] = "drain",
+	[SHUNT_SERVER_STATE_DOWN] = "down",
+};
+
+static const char *const drain_then_list[] = {
+	[SHUNT_DRAIN_THEN_STAY] = "stay",
+	[SHUNT_DRAIN_THEN_REMOVE] = "remove",
+	[SHUNT_DRAIN_THEN_DOWN] = "down",
 };
 
 static const char *const conn_state_list[] = {
@@ -76,12 +90,16 @@ static const char *const event_list[] = {
 	[SHUNT_EVENT_SERVICE_CHANGED] = "service-changed",
 	[SHUNT_EVENT_SERVICE_REMOVED] = "service-removed",
 	[SHUNT_EVENT_SERVICE_EMPTY] = "service-empty",
+	[SHUNT_EVENT_SERVICE_BACKUP] = "service-backup",
 	[SHUNT_EVENT_SERVICE_SERVED] = "service-served",
 	[SHUNT_EVENT_SERVER_ADDED] = "server-added",
 	[SHUNT_EVENT_SERVER_CHANGED] = "server-changed",
 	[SHUNT_EVENT_SERVER_REMOVED] = "server-removed",
 	[SHUNT_EVENT_SERVER_UNREACHABLE] = "server-unreachable",
 	[SHUNT_EVENT_SERVER_REACHABLE] = "server-reachable",
+	[SHUNT_EVENT_SERVER_FULL] = "server-full",
+	[SHUNT_EVENT_SERVER_OPEN] = "server-open",
+	[SHUNT_EVENT_SERVER_DRAINED] = "server-drained",
 	[SHUNT_EVENT_LIMIT_CHANGED] = "limit-changed",
 	[SHUNT_EVENT_FLUSHED] = "flushed",
 	[SHUNT_EVENT_DEVICE_ATTACHED] = "device-attached",
@@ -144,6 +162,16 @@ const struct names server_state_names = {
 	.count = ARRAY_SIZE(server_state_list),
 };
 
+const struct names server_wish_names = {
+	.list = server_wish_list,
+	.count = ARRAY_SIZE(server_wish_list),
+};
+
+const struct names drain_then_names = {
+	.list = drain_then_list,
+	.count = ARRAY_SIZE(drain_then_list),
+};
+
 const struct names conn_state_names = {
 	.list = conn_state_list,
 	.count = ARRAY_SIZE(conn_state_list),
@@ -194,6 +222,41 @@ bool parse_number(const char *word, uint32_t min, uint32_t max,
 		return false;
 	*number = (uint32_t)value;
 	return true;
+}
+
+static uint32_t unit_seconds(char unit)
+{
+	switch (unit) {
+	case 's':
+		return 1;
+	case 'm':
+		return 60;
+	case 'h':
+		return 3600;
+	case 'd':
+		return 86400;
+	default:
+		return 0;
+	}
+}
+
+bool parse_seconds(const char *word, uint32_t min, uint32_t max,
+		   uint32_t *seconds)
+{
+	char digits[sizeof("4294967295")];
+	size_t len = strlen(word);
+	uint32_t unit = len ? unit_seconds(word[len - 1]) : 0;
+
+	if (!unit)
+		return parse_number(word, min, max, seconds);
+	if (len > sizeof(digits))
+		return false;
+	memcpy(digits, word, len - 1);
+	digits[len - 1] = '\0';
+	if (!parse_number(digits, 0, max / unit, seconds))
+		return false;
+	*seconds *= unit;
+	return *seconds >= min;
 }
 
 bool parse_name(const char *word, size_t max)

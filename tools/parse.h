@@ -24,6 +24,9 @@ extern const struct names hash_names;
 extern const struct names switch_names;
 extern const struct names answer_names;
 extern const struct names server_state_names;
+/* Those that can be asked for. */
+extern const struct names server_wish_names;
+extern const struct names drain_then_names;
 extern const struct names conn_state_names;
 extern const struct names event_names;
 /* Words for a limit that is no number of its own. */
@@ -46,6 +49,9 @@ enum {
 
 bool parse_number(const char *word, uint32_t min, uint32_t max,
 		  uint32_t *number);
+/* A number of seconds, or with one of s, m, h and d behind it, of those. */
+bool parse_seconds(const char *word, uint32_t min, uint32_t max,
+		   uint32_t *seconds);
 bool parse_name(const char *word, size_t max);
 bool parse_device(const char *word);
 bool parse_enum(const struct names *names, const char *word, uint32_t *value);

@@ -75,6 +75,25 @@ static void print_states_cell(const struct per_state *states)
 	free(text);
 }
 
+static void read_life(const struct nlattr *const *attrs, struct server *server)
+{
+	server->effective_weight =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVER_EFFECTIVE_WEIGHT]);
+	server->backup = nl_number(attrs[SHUNT_A_SERVER_BACKUP]);
+	server->upper_limit =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVER_UPPER_LIMIT]);
+	server->lower_limit =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVER_LOWER_LIMIT]);
+	server->full = nl_number(attrs[SHUNT_A_SERVER_FULL]);
+	server->slow_start =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVER_SLOW_START]);
+	server->drain_left =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVER_DRAIN_TIMEOUT]);
+	server->drain_then =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVER_DRAIN_THEN]);
+	server->drained = nl_number(attrs[SHUNT_A_SERVER_DRAINED]);
+}
+
 void server_read(const struct nlattr *const *attrs, struct server *server)
 {
 	snprintf(server->service, sizeof(server->service), "%s",
@@ -84,6 +103,7 @@ void server_read(const struct nlattr *const *attrs, struct server *server)
 	server->mode = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_MODE]);
 	server->weight = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_WEIGHT]);
 	server->state = (uint32_t)nl_number(attrs[SHUNT_A_SERVER_STATE]);
+	read_life(attrs, server);
 	stats_read(attrs[SHUNT_A_SERVER_STATS], &server->stats);
 	per_state_read(attrs[SHUNT_A_SERVER_STATES], &server->states);
 	server->next = NULL;
@@ -117,6 +137,46 @@ void server_list_read(struct request *req, struct server_list *list)
 	nl_dump_whole(req, read_server, reset, list);
 }
 
+/* The state, and what else keeps connections away: "up,full", "drain,45s,remove". */
+static void print_state_cell(const struct server *server)
+{
+	char number[ENUM_TEXT];
+	char *text;
+	FILE *out = open_text(&text);
+
+	fputs(format_enum(&server_state_names, server->state, number), out);
+	if (server->drained)
+		fputs(",drained", out);
+	if (server->drain_left)
+		fprintf(out, ",%" PRIu32 "s", server->drain_left);
+	if (server->drain_then)
+		fprintf(out, ",%s", format_enum(&drain_then_names,
+						server->drain_then, number));
+	if (server->backup)
+		fputs(",backup", out);
+	if (server->full)
+		fputs(",full", out);
+	if (server->effective_weight < server->weight)
+		fputs(",starting", out);
+	fclose(out);
+	print_cell(text);
+	free(text);
+}
+
+static void print_life(const struct server *server)
+{
+	print_number("effective_weight", server->effective_weight);
+	print_enum("state", &server_state_names, server->state);
+	print_flag("backup", &switch_names, server->backup);
+	print_number("upper-limit", server->upper_limit);
+	print_number("lower-limit", server->lower_limit);
+	print_flag("full", &answer_names, server->full);
+	print_number("slow-start", server->slow_start);
+	print_number("drain_timeout", server->drain_left);
+	print_enum("drain_then", &drain_then_names, server->drain_then);
+	print_flag("drained", &answer_names, server->drained);
+}
+
 void server_print(const struct server *server, bool below_service)
 {
 	print_endpoint("address", "port", &server->ep);
@@ -124,7 +184,10 @@ void server_print(const struct server *server, bool below_service)
 		print_blank(1);
 	print_enum("mode", &mode_names, server->mode);
 	print_number("weight", server->weight);
-	print_enum("state", &server_state_names, server->state);
+	print_hide();
+	print_life(server);
+	print_unhide();
+	print_state_cell(server);
 	stats_print(&server->stats);
 	print_number("return_packets", server->stats.return_packets);
 	print_number("return_bytes", server->stats.return_bytes);

@@ -33,7 +33,16 @@ struct server {
 	struct endpoint ep;
 	uint32_t mode;
 	uint32_t weight;
+	uint32_t effective_weight;
 	uint32_t state;
+	bool backup;
+	uint32_t upper_limit;
+	uint32_t lower_limit;
+	bool full;
+	uint32_t slow_start;
+	uint32_t drain_left;
+	uint32_t drain_then;
+	bool drained;
 	struct stats stats;
 	struct per_state states;
 	struct server *next;	/* of the same service */

@@ -75,13 +75,17 @@ static int __init add_server(struct shunt_bench *bench, struct shunt_service *se
 			     u8 mode, __be16 port)
 {
 	bool ipv4 = service->key.family == NFPROTO_IPV4;
+	const struct shunt_server_change change = {
+		.has = BIT(SHUNT_SERVER_MODE),
+		.value = { [SHUNT_SERVER_MODE] = SHUNT_MODE_NAT },
+	};
 	union nf_inet_addr addr = {};
 	struct shunt_server *server;
 	struct shunt_refusal no;
 	int err;
 
 	memcpy(&addr, ipv4 ? server4 : server6, ipv4 ? sizeof(server4) : sizeof(server6));
-	err = shunt_server_add(service, &addr, port, SHUNT_MODE_NAT, 1, &no);
+	err = shunt_server_add(service, &addr, port, &change, &no);
 	if (err || mode == SHUNT_MODE_NAT)
 		return err;
 	server = shunt_server_by_addr(service, &addr, port);

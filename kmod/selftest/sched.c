@@ -256,6 +256,78 @@ static int __init sched_common_checks(struct sched_bench *bench)
 	return 0;
 }
 
+/* Whom new connections of n clients would go to; they make none. */
+static void __init sched_ask(struct sched_bench *bench, unsigned int n)
+{
+	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
+	struct shunt_server *server;
+
+	memset(bench->count, 0, sizeof(bench->count));
+	while (n--) {
+		tuple.src.ip = htonl(n);
+		tuple.dst.ip = htonl(~n);
+		server = shunt_sched_choose(&bench->service, bench->pool, &tuple);
+		if (server)
+			bench->count[server - bench->server]++;
+	}
+}
+
+static int __init sched_backup_checks(struct sched_bench *bench, const struct shunt_sched *sched)
+{
+	SHUNT_EXPECT(sched->name, sched_reset(bench, sched, sched_even));
+	bench->server[1].backup = true;
+	SHUNT_EXPECT(sched->name, sched_publish(bench, sched));
+	sched_ask(bench, 40);
+	SHUNT_EXPECT(sched->name, !bench->count[1] && bench->count[0] + bench->count[2] == 40);
+	bench->server[0].full = true;
+	sched_ask(bench, 40);
+	SHUNT_EXPECT(sched->name, sched_shares(bench, 0, 0, 40));
+	bench->server[2].state = SHUNT_SERVER_STATE_DRAIN;
+	SHUNT_EXPECT(sched->name, sched_publish(bench, sched));
+	sched_ask(bench, 40);
+	SHUNT_EXPECT(sched->name, sched_shares(bench, 0, 40, 0));
+	bench->server[1].down = true;
+	sched_ask(bench, 40);
+	SHUNT_EXPECT(sched->name, sched_shares(bench, 0, 0, 0));
+	return 0;
+}
+
+/* As if the last server had begun so many seconds ago, of 16. */
+static bool __init sched_start(struct sched_bench *bench, const struct shunt_sched *sched,
+			       unsigned int seconds)
+{
+	bench->server[2].slow_start = 16;
+	bench->server[2].started_at = get_jiffies_64() - seconds * HZ;
+	return sched_publish(bench, sched);
+}
+
+static int __init sched_life_checks(struct sched_bench *bench)
+{
+	const struct shunt_sched *sched;
+	unsigned int i;
+	int err;
+
+	for (i = 0; (sched = shunt_sched_at(i)); i++) {
+		err = sched_backup_checks(bench, sched);
+		if (err)
+			return err;
+	}
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_even));
+	SHUNT_EXPECT("memory", sched_start(bench, &shunt_sched_wrr, 0));
+	sched_ask(bench, 33);
+	SHUNT_EXPECT("a slow start begins with a 16th", sched_shares(bench, 16, 16, 1));
+	SHUNT_EXPECT("memory", sched_start(bench, &shunt_sched_wrr, 8));
+	sched_ask(bench, 41);
+	SHUNT_EXPECT("and rises in 16ths", sched_shares(bench, 16, 16, 9));
+	SHUNT_EXPECT("memory", sched_start(bench, &shunt_sched_wrr, 16));
+	sched_ask(bench, 3);
+	SHUNT_EXPECT("to all of it", sched_shares(bench, 1, 1, 1));
+	bench->server[2].weight = 4;
+	SHUNT_EXPECT("memory", sched_start(bench, &shunt_sched_ovf, 8));
+	SHUNT_EXPECT("what are numbers stay numbers", sched_goes(bench, &shunt_sched_ovf, "2201-"));
+	return 0;
+}
+
 /* What hashes alone choose, all of them in even steps. */
 static void __init sched_run_rows(struct sched_bench *bench, unsigned int n)
 {

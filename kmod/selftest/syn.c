@@ -90,6 +90,7 @@ static int __init syn_run(struct syn_bench *bench, struct shunt_pool *pool)
 {
 	int err;
 
+	pool->slot = (void *)(pool + 1);
 	pool->total = 2;
 	pool->slot[0].server = &bench->server[0];
 	pool->slot[1].server = &bench->server[1];
@@ -109,7 +110,7 @@ static int __init syn_run(struct syn_bench *bench, struct shunt_pool *pool)
 int __init shunt_syn_selftest(void)
 {
 	struct syn_bench *bench = kzalloc(sizeof(*bench), GFP_KERNEL);
-	struct shunt_pool *pool = kzalloc(struct_size(pool, slot, 2), GFP_KERNEL);
+	struct shunt_pool *pool = kzalloc(sizeof(*pool) + 2 * sizeof(*pool->slot), GFP_KERNEL);
 	int err = -ENOMEM;
 
 	if (bench && pool) {

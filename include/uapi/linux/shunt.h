@@ -14,6 +14,8 @@
 #define SHUNT_DEVICE_MAX	15
 #define SHUNT_WEIGHT_MAX	65535
 #define SHUNT_TIMEOUT_MAX	2678400
+#define SHUNT_DRAIN_MAX		2678400
+#define SHUNT_SLOW_START_MAX	86400
 #define SHUNT_SEED_MAX		31
 #define SHUNT_TABLE_SIZE_MIN	251
 #define SHUNT_TABLE_SIZE_MAX	131071
@@ -33,13 +35,31 @@ enum shunt_mode {
 /**
  * enum shunt_server_state - Whether a server can be given packets.
  * @SHUNT_SERVER_STATE_UP: The server takes connections as its weight says.
- * @SHUNT_SERVER_STATE_UNREACHABLE: DSR only: no neighbour answers at the
+ * @SHUNT_SERVER_STATE_UNREACHABLE: Up, DSR only: no neighbour answers at the
  *   server's address, or it is no longer on a link of the director. It gets no
- *   new connection while another server can take it.
+ *   new connection. Never in a request.
+ * @SHUNT_SERVER_STATE_DRAIN: The server gets no new connection; those it has
+ *   go on to their end.
+ * @SHUNT_SERVER_STATE_DOWN: The server gets no new connection; what becomes of
+ *   those it has is for the service's on-remove to say.
  */
 enum shunt_server_state {
 	SHUNT_SERVER_STATE_UP,
 	SHUNT_SERVER_STATE_UNREACHABLE,
+	SHUNT_SERVER_STATE_DRAIN,
+	SHUNT_SERVER_STATE_DOWN,
+};
+
+/**
+ * enum shunt_drain_then - What becomes of a server that has drained.
+ * @SHUNT_DRAIN_THEN_STAY: Its state stays drain.
+ * @SHUNT_DRAIN_THEN_REMOVE: It is removed from its service.
+ * @SHUNT_DRAIN_THEN_DOWN: Its state becomes down.
+ */
+enum shunt_drain_then {
+	SHUNT_DRAIN_THEN_STAY,
+	SHUNT_DRAIN_THEN_REMOVE,
+	SHUNT_DRAIN_THEN_DOWN,
 };
 
 /**
@@ -76,7 +96,7 @@ enum shunt_on_expire {
 
 /**
  * enum shunt_on_remove - What becomes of the connections of a server that is
- *   removed.
+ *   removed, or down.
  * @SHUNT_ON_REMOVE_KEEP: They go on to their end.
  * @SHUNT_ON_REMOVE_RESET: The client's next packet is answered with a reset
  *   (TCP) or port unreachable (UDP).
@@ -129,8 +149,10 @@ enum shunt_hash_by {
  * @SHUNT_EVENT_SERVICE_EMPTY: No server of the service can be given a new
  *   connection any more. A service without servers is so from its beginning,
  *   which is not told.
- * @SHUNT_EVENT_SERVICE_SERVED: A server of the service can be given new
- *   connections again, or for the first time.
+ * @SHUNT_EVENT_SERVICE_BACKUP: Only backups of the service can be given new
+ *   connections.
+ * @SHUNT_EVENT_SERVICE_SERVED: A server of the service that is no backup can
+ *   be given new connections again, or for the first time.
  * @SHUNT_EVENT_SERVER_ADDED: A server was added to a service.
  * @SHUNT_EVENT_SERVER_CHANGED: A server was set, be it to what it was.
  * @SHUNT_EVENT_SERVER_REMOVED: A server was removed; it may still have
@@ -138,6 +160,12 @@ enum shunt_hash_by {
  * @SHUNT_EVENT_SERVER_UNREACHABLE: Nobody answers at the address of a DSR
  *   server any more.
  * @SHUNT_EVENT_SERVER_REACHABLE: Somebody does again.
+ * @SHUNT_EVENT_SERVER_FULL: A server has as many connections as it may have.
+ *   Told within a second.
+ * @SHUNT_EVENT_SERVER_OPEN: It has room again. Told within a second.
+ * @SHUNT_EVENT_SERVER_DRAINED: A draining server has no connection any more,
+ *   or those that were left have been forgotten. What becomes of it is told
+ *   next.
  * @SHUNT_EVENT_LIMIT_CHANGED: The limit of the namespace was set.
  * @SHUNT_EVENT_FLUSHED: All services were removed; there is no event for each
  *   of them.
@@ -150,12 +178,16 @@ enum shunt_event {
 	SHUNT_EVENT_SERVICE_CHANGED,
 	SHUNT_EVENT_SERVICE_REMOVED,
 	SHUNT_EVENT_SERVICE_EMPTY,
+	SHUNT_EVENT_SERVICE_BACKUP,
 	SHUNT_EVENT_SERVICE_SERVED,
 	SHUNT_EVENT_SERVER_ADDED,
 	SHUNT_EVENT_SERVER_CHANGED,
 	SHUNT_EVENT_SERVER_REMOVED,
 	SHUNT_EVENT_SERVER_UNREACHABLE,
 	SHUNT_EVENT_SERVER_REACHABLE,
+	SHUNT_EVENT_SERVER_FULL,
+	SHUNT_EVENT_SERVER_OPEN,
+	SHUNT_EVENT_SERVER_DRAINED,
 	SHUNT_EVENT_LIMIT_CHANGED,
 	SHUNT_EVENT_FLUSHED,
 	SHUNT_EVENT_DEVICE_ATTACHED,
@@ -235,6 +267,15 @@ enum {
 	SHUNT_A_SERVER_STATE,
 	SHUNT_A_SERVER_STATS,
 	SHUNT_A_SERVER_STATES,
+	SHUNT_A_SERVER_BACKUP,
+	SHUNT_A_SERVER_UPPER_LIMIT,
+	SHUNT_A_SERVER_LOWER_LIMIT,
+	SHUNT_A_SERVER_FULL,
+	SHUNT_A_SERVER_SLOW_START,
+	SHUNT_A_SERVER_EFFECTIVE_WEIGHT,
+	SHUNT_A_SERVER_DRAIN_TIMEOUT,
+	SHUNT_A_SERVER_DRAIN_THEN,
+	SHUNT_A_SERVER_DRAINED,
 
 	__SHUNT_A_SERVER_MAX,
 	SHUNT_A_SERVER_MAX = (__SHUNT_A_SERVER_MAX - 1)
@@ -333,6 +374,7 @@ enum {
 	SHUNT_CMD_DETACH,
 	SHUNT_CMD_LIMIT_GET,
 	SHUNT_CMD_LIMIT_SET,
+	SHUNT_CMD_SERVER_DRAIN,
 	SHUNT_CMD_EVENT,
 
 	__SHUNT_CMD_MAX,
