@@ -382,7 +382,7 @@ batch() {
 	usage "'status' is one word too many; expected commands in the file only" -b "$WORK/a" status
 	in_file 0 "" ""
 	in_file 0 "" "\n  \n# nothing\n\t# at all\r\n"
-	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, monitor, flush or version" \
+	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, wait, monitor, flush or version" \
 		"$good# comment\nbogus\nservice"
 	in_file 2 "@2: 'service add' lacks its tcp|udp; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
 		"$good service\tadd x # tcp"

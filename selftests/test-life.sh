@@ -112,7 +112,9 @@ sleep_of() {
 }
 wait_until 10 sleep_of
 shunt conn del server 10.0.0.11:53 >/dev/null
-check "it ends when the server has drained" wait "$spawned"
+status=0
+wait "$spawned" || status=$?
+is "it ends when the server has drained" "$status" 0
 is "which is told" "$(server dns 11 '"\(.state) \(.drained)"') $(state_cell dns 11)" "drain true drain,drained"
 check "and is then no wait at all" shunt wait dns 10.0.0.11
 shunt server set dns 10.0.0.11 state up
