@@ -160,11 +160,29 @@ static bool any_usable(const struct shunt_pool *pool)
 	return false;
 }
 
+/* Packets mark a server full, or not; they must not wait for those who listen. */
+static void tell_full(const struct shunt_pool *pool)
+{
+	unsigned int i;
+
+	for (i = 0; i < pool->total; i++) {
+		struct shunt_server *server = pool->slot[i].server;
+		bool full = READ_ONCE(server->full);
+
+		if (full == server->said_full)
+			continue;
+		server->said_full = full;
+		shunt_event_server(server, full ? SHUNT_EVENT_SERVER_FULL :
+						  SHUNT_EVENT_SERVER_OPEN);
+	}
+}
+
 void shunt_event_review(struct shunt_service *service)
 {
 	const struct shunt_pool *pool = shunt_pool_of(service);
 	enum served served = SERVED_BY_NOBODY;
 
+	tell_full(pool);
 	if (any_usable(pool))
 		served = SERVED;
 	else if (pool->backup && any_usable(pool->backup))

@@ -27,7 +27,8 @@ void shunt_event_flushed(struct shunt_net *sn);
 
 /*
  * The same. What new connections can be given to may have changed: tells if the
- * service has nobody for them any more, or only backups, or again has others.
+ * service has nobody for them any more, or only backups, or again has others; and before
+ * that, which of its servers are full since it was last asked, or are no more.
  */
 void shunt_event_review(struct shunt_service *service);
 

@@ -140,19 +140,7 @@ static bool look_at_start(struct shunt_server *server)
 	return false;
 }
 
-/* What packets have marked; they must not wait for those who listen. */
-static void look_at_limit(struct shunt_server *server)
-{
-	bool full = READ_ONCE(server->full);
-
-	if (full == server->said_full)
-		return;
-	server->said_full = full;
-	shunt_event_server(server, full ? SHUNT_EVENT_SERVER_FULL : SHUNT_EVENT_SERVER_OPEN);
-	shunt_event_review(server->service);
-}
-
-/* The same. */
+/* Returns whether to look again. */
 static bool look(struct shunt_server *server)
 {
 	bool more = false;
@@ -163,7 +151,8 @@ static bool look(struct shunt_server *server)
 		more = look_at_start(server);
 	if (server->removed)
 		return false;
-	look_at_limit(server);
+	if (READ_ONCE(server->full) != server->said_full)
+		shunt_event_review(server->service);
 	return more || server->upper_limit;
 }
 
