@@ -20,6 +20,12 @@ static struct shunt_filter_map nothing = {
 	.bits = { 0 },
 };
 
+/* What an open one is asked. */
+static struct shunt_filter_map everything = {
+	.shift = 63,
+	.bits = { BIT(0) | BIT(1) },
+};
+
 static unsigned int map_slots(const struct shunt_filter_map *map)
 {
 	return 1U << (64 - map->shift);
@@ -53,7 +59,13 @@ static void map_free(struct shunt_filter_map *map)
 /* Under the namespace's lock, or before anybody else knows of the filter. */
 static struct shunt_filter_map *own_map(const struct shunt_filter *filter)
 {
-	return rcu_dereference_protected(filter->map, true);
+	return rcu_dereference_protected(filter->own, true);
+}
+
+static void own_map_set(struct shunt_filter *filter, struct shunt_filter_map *map)
+{
+	rcu_assign_pointer(filter->own, map);
+	rcu_assign_pointer(filter->map, filter->opened ? &everything : map);
 }
 
 static void count_in(const struct shunt_filter *filter, struct shunt_filter_map *map,
@@ -83,13 +95,14 @@ static void fit(struct shunt_filter *filter)
 		return;
 	list_for_each_entry(member, &filter->members, list)
 		count_in(filter, map, member->addr);
-	rcu_assign_pointer(filter->map, map);
+	own_map_set(filter, map);
 	map_free(old);
 }
 
 void shunt_filter_clear(struct shunt_filter *filter)
 {
-	RCU_INIT_POINTER(filter->map, &nothing);
+	filter->opened = 0;
+	own_map_set(filter, &nothing);
 	INIT_LIST_HEAD(&filter->members);
 	filter->member_count = 0;
 }
@@ -105,7 +118,7 @@ int shunt_filter_init(struct shunt_filter *filter)
 	get_random_bytes(filter->factor, sizeof(filter->factor));
 	for (i = 0; i < ARRAY_SIZE(filter->factor); i++)
 		filter->factor[i] |= 1;
-	rcu_assign_pointer(filter->map, map);
+	own_map_set(filter, map);
 	return 0;
 }
 
@@ -137,6 +150,18 @@ void shunt_filter_del(struct shunt_filter *filter, struct shunt_filter_member *m
 	if (!--map->count[slot])
 		clear_bit(slot, map->bits);
 	fit(filter);
+}
+
+void shunt_filter_open(struct shunt_filter *filter)
+{
+	filter->opened++;
+	own_map_set(filter, own_map(filter));
+}
+
+void shunt_filter_close(struct shunt_filter *filter)
+{
+	filter->opened--;
+	own_map_set(filter, own_map(filter));
 }
 
 #ifdef SHUNT_SELFTEST

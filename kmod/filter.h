@@ -10,6 +10,10 @@
  * slots to a member: the bits grow and shrink with the set, and are replaced
  * whole, under RCU.
  *
+ * While anything may concern the namespace, whatever its address, the filter is
+ * open: another map is asked, which has every slot, so that the question costs the
+ * same either way.
+ *
  * The hash multiplies by secret factors and takes the upper bits, as in
  * Dietzfelbinger et al., "A Reliable Randomized Algorithm for the Closest-Pair
  * Problem" (1997), twice: once would do for one address, but lays a network's
@@ -32,10 +36,12 @@ struct shunt_filter_map {
 };
 
 struct shunt_filter {
-	struct shunt_filter_map __rcu *map;	/* never NULL */
+	struct shunt_filter_map __rcu *map;	/* that is asked; never NULL */
 	u64 factor[5];		/* odd, secret */
 	struct list_head members;		/* the namespace's lock */
 	unsigned int member_count;		/* the same */
+	unsigned int opened;			/* how many times; the same */
+	struct shunt_filter_map __rcu *own;	/* of the members */
 };
 
 /* What an object that adds its address to a filter has for each filter. */
@@ -57,12 +63,18 @@ void shunt_filter_exit(struct shunt_filter *filter);
 void shunt_filter_add(struct shunt_filter *filter, struct shunt_filter_member *member,
 		      const union nf_inet_addr *addr);
 void shunt_filter_del(struct shunt_filter *filter, struct shunt_filter_member *member);
+/* Says yes to every address, until it was closed as often. */
+void shunt_filter_open(struct shunt_filter *filter);
+void shunt_filter_close(struct shunt_filter *filter);
+
+static inline bool shunt_filter_map_has(const struct shunt_filter_map *map, u64 hash)
+{
+	return test_bit(hash >> map->shift, map->bits);
+}
 
 static inline bool shunt_filter_has(const struct shunt_filter *filter, u64 hash)
 {
-	const struct shunt_filter_map *map = rcu_dereference(filter->map);
-
-	return test_bit(hash >> map->shift, map->bits);
+	return shunt_filter_map_has(rcu_dereference(filter->map), hash);
 }
 
 static inline u64 shunt_filter_mix(const struct shunt_filter *filter, u64 sum)
@@ -86,7 +98,15 @@ static inline bool shunt_filter_maybe(const struct shunt_filter *filter,
 	return shunt_filter_has(filter, shunt_filter_hash(filter, addr->all));
 }
 
-/* The same for the addresses in a header. */
+/* The same, whether or not the filter is open. */
+static inline bool shunt_filter_maybe_member(const struct shunt_filter *filter,
+					     const union nf_inet_addr *addr)
+{
+	return shunt_filter_map_has(rcu_dereference(filter->own),
+				    shunt_filter_hash(filter, addr->all));
+}
+
+/* As shunt_filter_maybe() for the addresses in a header. */
 static inline bool shunt_filter_maybe_ipv4(const struct shunt_filter *filter, __be32 addr)
 {
 	return shunt_filter_has(filter, shunt_filter_mix(filter,

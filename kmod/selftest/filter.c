@@ -64,6 +64,11 @@ static int test_members(struct shunt_filter *filter, struct test_member *members
 	SHUNT_EXPECT("filter, others", taken <= TEST_OTHERS / FILTER_CROWDED * 3 / 2);
 	SHUNT_EXPECT("filter, by header and by union", agree);
 
+	shunt_filter_open(filter);
+	other = test_addr(v6, true, 0);
+	SHUNT_EXPECT("filter, open", test_maybe(filter, v6, &other, &agree));
+	shunt_filter_close(filter);
+
 	for (i = 0; i < TEST_MEMBERS; i++) {
 		shunt_filter_del(filter, &members[i].member);
 		if (i == TEST_MEMBERS / 2)
