@@ -110,7 +110,7 @@ void shunt_conn_tuple_back(const struct shunt_conn *conn, struct shunt_tuple *tu
 	tuple->dst = tuple->src;
 	tuple->dport = tuple->sport;
 	tuple->src = conn->server->addr;
-	tuple->sport = conn->server->port;
+	tuple->sport = shunt_conn_server_port(conn);
 }
 
 static struct kmem_cache *conn_cache(const struct shunt_conn *conn)

@@ -238,7 +238,7 @@ static __always_inline enum shunt_verdict forward_chosen(struct shunt_packet *pk
 {
 	if (shunt_tcp_begins(pkt->tcp_flags) && READ_ONCE(server->mode) == SHUNT_MODE_DSR)
 		return forward_syn(pkt, server, syn);
-	if (unlikely(READ_ONCE(service->packet)))
+	if (unlikely(READ_ONCE(service->packet)) && pkt->tuple.protocol == IPPROTO_UDP)
 		return forward_alone(pkt, server);
 	return forward_connected(pkt, service, server, syn);
 }
@@ -247,14 +247,15 @@ static __always_inline enum shunt_verdict forward_chosen(struct shunt_packet *pk
 static enum shunt_verdict forward_back(struct shunt_packet *pkt, struct shunt_server *server,
 				       bool error)
 {
-	const struct shunt_service_key *key = &server->service->key;
+	/* Of which there is one. */
+	const struct shunt_match_entry *entry = rcu_dereference(server->service->match)->entry;
 	struct shunt_tuple tuple = pkt->tuple;
 	union shunt_conn_any any = {};
 
 	tuple.src = pkt->tuple.dst;
 	tuple.sport = pkt->tuple.dport;
-	tuple.dst = key->addr;
-	tuple.dport = key->port;
+	tuple.dst = entry->addr;
+	tuple.dport = htons(entry->first);
 	shunt_conn_fill(&any, &tuple, server);
 	return sent(pkt, server, SHUNT_DIR_SERVER,
 		    error ? shunt_nat_send_error(pkt, &any.conn, SHUNT_DIR_SERVER) :
@@ -357,7 +358,7 @@ static __always_inline bool may_begin_fast(struct shunt_packet *pkt,
 /* A packet of no connection. */
 static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
-	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
+	struct shunt_service *service = shunt_match_service(pkt);
 
 	if (unlikely(!service))
 		return pkt->fast ? SHUNT_PASS : forward_answer(pkt, false);
@@ -378,7 +379,7 @@ static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
  */
 static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
 {
-	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
+	struct shunt_service *service = shunt_match_service(pkt);
 	struct shunt_server *server;
 
 	if (!service)
@@ -422,8 +423,11 @@ static enum fate fate_in_trouble(const struct shunt_packet *pkt, const struct sh
 		return FATE_RESET;
 	case SHUNT_ON_REMOVE_REHASH:
 		return FATE_ANEW;
-	default:
+	case SHUNT_ON_REMOVE_KEEP:
 		return FATE_GO_ON;
+	default:
+		/* A UDP server does not miss the beginning of what comes to it. */
+		return tcp ? FATE_GO_ON : FATE_ANEW;
 	}
 }
 
@@ -443,7 +447,7 @@ static __always_inline void note_packet(struct shunt_packet *pkt, struct shunt_c
  */
 static enum shunt_verdict forward_anew(struct shunt_packet *pkt, struct shunt_conn *conn)
 {
-	struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
+	struct shunt_service *service = shunt_match_service(pkt);
 	bool begins = shunt_tcp_begins(pkt->tcp_flags);
 	struct shunt_server *server;
 	struct shunt_syn syn = {};
@@ -528,7 +532,7 @@ static enum shunt_verdict forward_error(struct shunt_packet *pkt)
 /* Not forwarded as it is, whatever connection it may belong to. */
 static enum shunt_verdict drop_malformed(struct shunt_packet *pkt)
 {
-	const struct shunt_service *service = shunt_match_service(pkt->sn, &pkt->tuple);
+	const struct shunt_service *service = shunt_match_service(pkt);
 	const struct shunt_conn *conn;
 
 	if (!service) {
@@ -574,6 +578,17 @@ static enum shunt_verdict forward_fragment(struct shunt_packet *pkt, u8 family)
 	return forward_parsed(pkt, parsed);
 }
 
+/*
+ * Whether a fragment may be of a service's packet. It has no ports; so while there are
+ * services by marks it goes by its own, lest the fragments of all others are gathered.
+ */
+static bool fragment_concerns_us(const struct shunt_packet *pkt)
+{
+	return shunt_filter_maybe_member(&pkt->sn->vips, &pkt->tuple.dst) ||
+	       shunt_filter_maybe(&pkt->sn->nat_servers, &pkt->tuple.src) ||
+	       shunt_match_marked(pkt);
+}
+
 /* What is not plain. */
 static noinline enum shunt_verdict forward_other(struct shunt_packet *pkt, u8 family)
 {
@@ -582,7 +597,7 @@ static noinline enum shunt_verdict forward_other(struct shunt_packet *pkt, u8 fa
 	if (parsed == SHUNT_PARSED_OTHER || !concerns_us(pkt->sn, &pkt->tuple))
 		return SHUNT_PASS;
 	if (parsed == SHUNT_PARSED_FRAGMENT)
-		return forward_fragment(pkt, family);
+		return fragment_concerns_us(pkt) ? forward_fragment(pkt, family) : SHUNT_PASS;
 	return forward_parsed(pkt, parsed);
 }
 

@@ -131,7 +131,7 @@ void shunt_icmp_mtu(struct shunt_packet *pkt, unsigned int mtu)
 
 	if (pkt->fast)
 		return;
-	to_service = shunt_match_service(pkt->sn, &pkt->tuple);
+	to_service = shunt_match_service(pkt);
 	if (pkt->tuple.family == NFPROTO_IPV6)
 		icmp6_send(pkt->skb, ICMPV6_PKT_TOOBIG, 0, mtu,
 			   to_service ? &pkt->tuple.dst.in6 : NULL, IP6CB(pkt->skb));

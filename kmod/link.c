@@ -34,6 +34,7 @@
 #include "event.h"
 #include "hop.h"
 #include "link.h"
+#include "match.h"
 #include "net.h"
 #include "server.h"
 #include "service.h"
@@ -148,15 +149,22 @@ static struct neighbour *neigh_get(struct net *net, u8 family, const union nf_in
 	return neigh;
 }
 
-/* Whether this host takes packets to the virtual address itself. */
+/* Whether this host takes packets to all of the service's virtual addresses itself. */
 static bool vip_is_local(const struct shunt_service *service)
 {
-	const struct shunt_service_key *key = &service->key;
+	const struct shunt_match *match = shunt_match_of(service);
 	struct net *net = service->sn->net;
+	const union nf_inet_addr *addr;
+	bool local = match->count;
+	unsigned int i;
 
-	if (key->family == NFPROTO_IPV4)
-		return inet_addr_type(net, key->addr.ip) == RTN_LOCAL;
-	return ipv6_chk_addr(net, &key->addr.in6, NULL, 0);
+	for (i = 0; i < match->count && local; i++) {
+		addr = &match->entry[i].addr;
+		local = service->family == NFPROTO_IPV4 ?
+			inet_addr_type(net, addr->ip) == RTN_LOCAL :
+			ipv6_chk_addr(net, &addr->in6, NULL, 0);
+	}
+	return local;
 }
 
 int shunt_link_check(const struct shunt_service *service, const union nf_inet_addr *addr,
@@ -165,7 +173,7 @@ int shunt_link_check(const struct shunt_service *service, const union nf_inet_ad
 	struct neighbour *neigh;
 	const char *why;
 
-	neigh = neigh_get(service->sn->net, service->key.family, addr, &why);
+	neigh = neigh_get(service->sn->net, service->family, addr, &why);
 	if (neigh)
 		neigh_release(neigh);
 	else if (why != is_local || !vip_is_local(service))
@@ -227,7 +235,7 @@ static void reach(struct shunt_server *server, bool reached)
 /* A link as things are now; NULL if the server is on no usable device, or is this host. */
 static struct shunt_link *link_make(struct shunt_server *server)
 {
-	u8 family = server->service->key.family;
+	u8 family = server->service->family;
 	struct neighbour *neigh;
 	struct shunt_link *link;
 	const char *why;

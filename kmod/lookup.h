@@ -74,12 +74,18 @@ static inline bool shunt_conn_is_expired(const struct shunt_conn *conn)
 	return shunt_conn_idle(conn) >= HZ && !shunt_conn_left(conn);
 }
 
+/* The port of the server that a connection's packets are for. */
+static __always_inline __be16 shunt_conn_server_port(const struct shunt_conn *conn)
+{
+	return READ_ONCE(conn->server->port) ?: conn->dport;
+}
+
 /* Whether answers of a NAT connection of the view's family and protocol have this tuple. */
 static __always_inline bool shunt_conn_back_is(const struct shunt_conn *conn,
 					       struct shunt_view view)
 {
 	const struct shunt_server *server = conn->server;
-	const __be16 ports[] = { server->port, conn->sport };
+	const __be16 ports[] = { shunt_conn_server_port(conn), conn->sport };
 	const void *client;
 
 	if (view.family == NFPROTO_IPV6)

@@ -26,6 +26,7 @@
 #include "conn.h"
 #include "forward.h"
 #include "hop.h"
+#include "lookup.h"
 #include "net.h"
 #include "selftest.h"
 #include "server.h"
@@ -44,7 +45,7 @@ static __always_inline struct rewrite rewrite_for(const struct shunt_conn *conn,
 	const void *vip;
 
 	if (dir == SHUNT_DIR_CLIENT)
-		return (struct rewrite){ false, conn->server->port, &conn->server->addr };
+		return (struct rewrite){ false, shunt_conn_server_port(conn), &conn->server->addr };
 	if (family == NFPROTO_IPV4)
 		vip = &container_of(conn, struct shunt_conn_ipv4, conn)->dst;
 	else

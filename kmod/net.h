@@ -19,6 +19,7 @@ struct shunt_buckets;
 struct shunt_drops;
 struct shunt_half_open;
 struct shunt_hops;
+struct shunt_ranges;
 struct shunt_syns;
 struct shunt_table;
 
@@ -36,6 +37,7 @@ struct shunt_net {
 	struct shunt_hash_key key;		/* of tuples */
 	struct shunt_hops *hops;		/* hop.c */
 	atomic_t routes;			/* changes of them; hop.c */
+	struct shunt_ranges __rcu *ranges;	/* NULL: no service has such; range.c */
 
 	/*
 	 * Held for every change of services, servers and links, and for
@@ -43,7 +45,7 @@ struct shunt_net {
 	 * not be taken inside it.
 	 */
 	struct mutex lock;
-	struct rhashtable by_tuple;		/* services; read under RCU */
+	struct rhashtable by_tuple;		/* ports of services; read under RCU */
 	struct rhltable by_answer;		/* NAT servers of per-packet services; the same */
 	struct rhashtable by_name;		/* services; lock */
 	struct xarray services;			/* by id, the order of listings; lock */

@@ -53,8 +53,7 @@ u8 shunt_nl_get_addr(const struct nlattr *attr, union nf_inet_addr *addr)
 	return 0;
 }
 
-/* Whether an address can be that of one host that others reach. */
-static bool addr_is_host(u8 family, const union nf_inet_addr *addr)
+bool shunt_nl_addr_is_host(u8 family, const union nf_inet_addr *addr)
 {
 	if (family == NFPROTO_IPV4)
 		return !ipv4_is_zeronet(addr->ip) && !ipv4_is_multicast(addr->ip) &&
@@ -114,35 +113,6 @@ static int get_seed(struct genl_info *info, const char **seed)
 				  "a seed has up to 31 letters, digits, '.', '_' or '-'");
 }
 
-/* What packets of the service to be are matched by. */
-static int get_key(struct genl_info *info, struct shunt_service_key *key)
-{
-	struct nlattr **attrs = info->attrs;
-
-	if (!attrs[SHUNT_A_SERVICE_PROTOCOL] || !attrs[SHUNT_A_SERVICE_ADDRESS] ||
-	    !attrs[SHUNT_A_SERVICE_PORT])
-		return shunt_nl_refuse_do(info, -EINVAL, 0,
-					  "a service needs a protocol, an address and a port");
-
-	memset(key, 0, sizeof(*key));
-	key->protocol = nla_get_u8(attrs[SHUNT_A_SERVICE_PROTOCOL]);
-	if (key->protocol != IPPROTO_TCP && key->protocol != IPPROTO_UDP)
-		return shunt_nl_refuse_do(info, -EPROTONOSUPPORT, SHUNT_A_SERVICE_PROTOCOL,
-					  "the protocol of a service is tcp or udp");
-	key->family = shunt_nl_get_addr(attrs[SHUNT_A_SERVICE_ADDRESS], &key->addr);
-	if (!key->family)
-		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_ADDRESS,
-					  "an address has 4 bytes, or 16");
-	if (!addr_is_host(key->family, &key->addr))
-		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_ADDRESS,
-					  "a virtual address must be one that clients elsewhere can reach");
-	key->port = nla_get_be16(attrs[SHUNT_A_SERVICE_PORT]);
-	if (!key->port)
-		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_PORT,
-					  "a service's port is from 1 to 65535");
-	return 0;
-}
-
 /* The timeouts of a request, by state; what is absent stays 0. */
 static int get_timeouts(struct genl_info *info, u32 *timeouts)
 {
@@ -199,12 +169,46 @@ static int get_service_change(struct genl_info *info, struct shunt_service_chang
 	       get_timeouts(info, change->timeouts);
 }
 
-int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info)
+/* The protocols of the service to be. */
+static int get_protocols(struct genl_info *info, u8 *protocols)
+{
+	const struct nlattr *attr = info->attrs[SHUNT_A_SERVICE_PROTOCOL];
+
+	if (!attr)
+		return shunt_nl_refuse_do(info, -EINVAL, 0, "a service needs a protocol");
+	switch (nla_get_u8(attr)) {
+	case IPPROTO_TCP:
+		*protocols = SHUNT_CARRIES_TCP;
+		return 0;
+	case IPPROTO_UDP:
+		*protocols = SHUNT_CARRIES_UDP;
+		return 0;
+	case SHUNT_PROTOCOL_TCP_UDP:
+		*protocols = SHUNT_CARRIES_TCP | SHUNT_CARRIES_UDP;
+		return 0;
+	default:
+		return shunt_nl_refuse_do(info, -EPROTONOSUPPORT, SHUNT_A_SERVICE_PROTOCOL,
+					  "the protocol of a service is tcp, udp or both");
+	}
+}
+
+static int service_add(struct genl_info *info, const char *name, u8 family, u8 protocols,
+		       const struct shunt_service_change *change)
 {
 	struct shunt_net *sn = shunt_nl_net(info);
-	struct shunt_service_change change;
-	struct shunt_service_key key;
 	struct shunt_refusal no;
+	int err;
+
+	mutex_lock(&sn->lock);
+	err = shunt_service_add(sn, name, family, protocols, change, &no);
+	mutex_unlock(&sn->lock);
+	return err ? shunt_nl_refuse_match(info, err, &no) : 0;
+}
+
+int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct shunt_service_change change;
+	u8 family, protocols;
 	const char *name;
 	int err;
 
@@ -214,36 +218,52 @@ int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!*name || !is_one_word(name))
 		return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_NAME,
 					  "a name has 1 to 31 letters, digits, '.', '_' or '-'");
-	err = get_key(info, &key) ?: get_service_change(info, &change);
+	err = get_protocols(info, &protocols) ?: get_service_change(info, &change) ?:
+	      shunt_nl_get_match(info, &change.match, &family);
 	if (err)
 		return err;
+	if (!change.match)
+		return shunt_nl_refuse_do(info, -EINVAL, 0,
+					  "a service needs an address and a port, or a fwmark");
+	err = service_add(info, name, family ?: NFPROTO_IPV4, protocols, &change);
+	if (err)
+		kfree(change.match);
+	return err;
+}
 
-	mutex_lock(&sn->lock);
-	err = shunt_service_add(sn, name, &key, &change, &no);
-	mutex_unlock(&sn->lock);
-	return err ? shunt_nl_refuse(info->extack, info->attrs, err, &no) : 0;
+static int service_set(struct genl_info *info, u8 family,
+		       const struct shunt_service_change *change)
+{
+	struct shunt_service *service;
+	struct shunt_refusal no;
+	int err;
+
+	service = get_service(info, SHUNT_A_SERVICE_NAME, &err);
+	if (!service)
+		return err;
+	if (family && family != service->family)
+		return shunt_nl_refuse_do(info, -EINVAL, shunt_nl_family_attr(info),
+					  "a service stays with the family that it has; add another one for this");
+	err = shunt_service_set(service, change, &no);
+	return err ? shunt_nl_refuse_match(info, err, &no) : 0;
 }
 
 int shunt_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct shunt_net *sn = shunt_nl_net(info);
 	struct shunt_service_change change;
-	struct shunt_service *service;
-	struct shunt_refusal no;
+	u8 family;
 	int err;
 
-	err = get_service_change(info, &change);
+	err = get_service_change(info, &change) ?:
+	      shunt_nl_get_match(info, &change.match, &family);
 	if (err)
 		return err;
-
 	mutex_lock(&sn->lock);
-	service = get_service(info, SHUNT_A_SERVICE_NAME, &err);
-	if (service) {
-		err = shunt_service_set(service, &change, &no);
-		if (err)
-			shunt_nl_refuse(info->extack, info->attrs, err, &no);
-	}
+	err = service_set(info, family, &change);
 	mutex_unlock(&sn->lock);
+	if (err)
+		kfree(change.match);
 	return err;
 }
 
@@ -313,7 +333,7 @@ int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* The service, and the server's address and port, of a request. */
+/* The service, and the server's address and port, 0 if none was given, of a request. */
 static struct shunt_service *get_server_key(struct genl_info *info, union nf_inet_addr *addr,
 					    __be16 *port, int *err)
 {
@@ -329,19 +349,18 @@ static struct shunt_service *get_server_key(struct genl_info *info, union nf_ine
 		return NULL;
 	}
 	family = shunt_nl_get_addr(attrs[SHUNT_A_SERVER_ADDRESS], addr);
-	if (family != service->key.family) {
+	if (family != service->family) {
 		*err = shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVER_ADDRESS,
 					  "a server's address is of the same family as its service's");
 		return NULL;
 	}
-	if (!addr_is_host(family, addr)) {
+	if (!shunt_nl_addr_is_host(family, addr)) {
 		*err = shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVER_ADDRESS,
 					  "a server's address must be that of one host on the network");
 		return NULL;
 	}
-	*port = attrs[SHUNT_A_SERVER_PORT] ? nla_get_be16(attrs[SHUNT_A_SERVER_PORT]) :
-					     service->key.port;
-	if (!*port) {
+	*port = attrs[SHUNT_A_SERVER_PORT] ? nla_get_be16(attrs[SHUNT_A_SERVER_PORT]) : 0;
+	if (attrs[SHUNT_A_SERVER_PORT] && !*port) {
 		*err = shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVER_PORT,
 					  "a server's port is from 1 to 65535");
 		return NULL;

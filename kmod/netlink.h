@@ -39,6 +39,23 @@ static inline size_t shunt_nl_addr_size(u8 family)
 /* The family of an address by its length, 0 if it has none. */
 u8 shunt_nl_get_addr(const struct nlattr *attr, union nf_inet_addr *addr);
 
+/* Whether an address can be that of one host that others reach. */
+bool shunt_nl_addr_is_host(u8 family, const union nf_inet_addr *addr);
+
+struct shunt_match;
+
+/*
+ * What a request says that a service matches, to be freed, and its family; NULL and 0
+ * if it says nothing of that. The family alone may be told, too.
+ */
+int shunt_nl_get_match(struct genl_info *info, struct shunt_match **match, u8 *family);
+/* The attribute that told the family. */
+int shunt_nl_family_attr(const struct genl_info *info);
+/* As shunt_nl_refuse(), where one of several attributes may be at fault. */
+int shunt_nl_refuse_match(struct genl_info *info, int err, const struct shunt_refusal *no);
+/* Under the namespace's lock. What a service matches. */
+int shunt_nl_put_match(struct sk_buff *skb, const struct shunt_service *service);
+
 /* Begins one message of a listing. NULL if there is no room. */
 void *shunt_nl_put_header(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd);
 /* Ends it, or takes it back if it did not fit. Returns err. */

@@ -4,6 +4,7 @@
  * connections come and go meanwhile.
  */
 #include "conn.h"
+#include "lookup.h"
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -68,7 +69,7 @@ static bool conn_wanted(const struct shunt_conn *conn, struct nlattr *const *fil
 	return same_addr(filter[SHUNT_A_CONN_CLIENT], &tuple.src, tuple.family) &&
 	       same_port(filter[SHUNT_A_CONN_CLIENT_PORT], tuple.sport) &&
 	       same_addr(filter[SHUNT_A_CONN_SERVER], &server->addr, tuple.family) &&
-	       same_port(filter[SHUNT_A_CONN_SERVER_PORT], server->port);
+	       same_port(filter[SHUNT_A_CONN_SERVER_PORT], shunt_conn_server_port(conn));
 }
 
 static int put_conn(const struct shunt_conn *conn, void *arg)
@@ -96,7 +97,7 @@ static int put_conn(const struct shunt_conn *conn, void *arg)
 	      nla_put(skb, SHUNT_A_CONN_ADDRESS, size, &tuple.dst) ?:
 	      nla_put_be16(skb, SHUNT_A_CONN_PORT, tuple.dport) ?:
 	      nla_put(skb, SHUNT_A_CONN_SERVER, size, &server->addr) ?:
-	      nla_put_be16(skb, SHUNT_A_CONN_SERVER_PORT, server->port) ?:
+	      nla_put_be16(skb, SHUNT_A_CONN_SERVER_PORT, shunt_conn_server_port(conn)) ?:
 	      nla_put_u32(skb, SHUNT_A_CONN_MODE, conn->mode) ?:
 	      nla_put_u32(skb, SHUNT_A_CONN_STATE, state) ?:
 	      nla_put_u32(skb, SHUNT_A_CONN_EXPIRES, shunt_conn_expires(conn));

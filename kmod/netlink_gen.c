@@ -60,6 +60,12 @@ static const struct netlink_range_validation shunt_a_server_drain_timeout_range 
 };
 
 /* Common nested types */
+const struct nla_policy shunt_match_nl_policy[SHUNT_A_MATCH_LAST_PORT + 1] = {
+	[SHUNT_A_MATCH_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_MATCH_FIRST_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_MATCH_LAST_PORT] = { .type = NLA_U16, },
+};
+
 const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] = {
 	[SHUNT_A_TIMEOUTS_SYN] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_syn_range),
 	[SHUNT_A_TIMEOUTS_ESTABLISHED] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_timeouts_established_range),
@@ -70,16 +76,19 @@ const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] 
 };
 
 /* SHUNT_CMD_SERVICE_ADD - do */
-static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_SEED + 1] = {
+static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_FAMILY + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_PROTOCOL] = { .type = NLA_U8, },
 	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
 	[SHUNT_A_SERVICE_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_SERVICE_MATCH] = NLA_POLICY_NESTED(shunt_match_nl_policy),
+	[SHUNT_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
+	[SHUNT_A_SERVICE_FAMILY] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
 	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_TIMEOUTS] = NLA_POLICY_NESTED(shunt_timeouts_nl_policy),
 	[SHUNT_A_SERVICE_ON_EXPIRE] = NLA_POLICY_MAX(NLA_U32, 1),
-	[SHUNT_A_SERVICE_ON_REMOVE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[SHUNT_A_SERVICE_ON_REMOVE] = NLA_POLICY_MAX(NLA_U32, 3),
 	[SHUNT_A_SERVICE_ON_EMPTY] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
@@ -90,13 +99,18 @@ static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_SEED 
 };
 
 /* SHUNT_CMD_SERVICE_SET - do */
-static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_SEED + 1] = {
+static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_FAMILY + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
+	[SHUNT_A_SERVICE_PORT] = { .type = NLA_U16, },
+	[SHUNT_A_SERVICE_MATCH] = NLA_POLICY_NESTED(shunt_match_nl_policy),
+	[SHUNT_A_SERVICE_FWMARK] = NLA_POLICY_MIN(NLA_U32, 1),
+	[SHUNT_A_SERVICE_FAMILY] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_SCHEDULER] = { .type = NLA_NUL_STRING, .len = SHUNT_SCHEDULER_MAX, },
 	[SHUNT_A_SERVICE_MODE] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_TIMEOUTS] = NLA_POLICY_NESTED(shunt_timeouts_nl_policy),
 	[SHUNT_A_SERVICE_ON_EXPIRE] = NLA_POLICY_MAX(NLA_U32, 1),
-	[SHUNT_A_SERVICE_ON_REMOVE] = NLA_POLICY_MAX(NLA_U32, 2),
+	[SHUNT_A_SERVICE_ON_REMOVE] = NLA_POLICY_MAX(NLA_U32, 3),
 	[SHUNT_A_SERVICE_ON_EMPTY] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_MIDSTREAM] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_PACKET] = NLA_POLICY_MAX(NLA_U8, 1),
@@ -220,14 +234,14 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.cmd		= SHUNT_CMD_SERVICE_ADD,
 		.doit		= shunt_nl_service_add_doit,
 		.policy		= shunt_service_add_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_SEED,
+		.maxattr	= SHUNT_A_SERVICE_FAMILY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_SERVICE_SET,
 		.doit		= shunt_nl_service_set_doit,
 		.policy		= shunt_service_set_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_SEED,
+		.maxattr	= SHUNT_A_SERVICE_FAMILY,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{

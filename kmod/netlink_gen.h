@@ -12,6 +12,7 @@
 #include <uapi/linux/shunt.h>
 
 /* Common nested types */
+extern const struct nla_policy shunt_match_nl_policy[SHUNT_A_MATCH_LAST_PORT + 1];
 extern const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1];
 
 int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info);

@@ -50,11 +50,12 @@ int shunt_nl_dump_service(struct shunt_net *sn, struct netlink_callback *cb, int
 	return shunt_nl_refuse_dump(cb, -ENOENT, attr, "there is no service of this name");
 }
 
-/* One number per state of the protocol, each under the state's number plus one. */
-static int put_by_state(struct sk_buff *skb, int attr, const u32 *values, u8 protocol)
+/* One number per state of the protocols, each under the state's number plus one. */
+static int put_by_state(struct sk_buff *skb, int attr, const u32 *values, u8 protocols)
 {
-	unsigned int state = protocol == IPPROTO_TCP ? 0 : SHUNT_CONN_STATE_ONE_WAY;
-	unsigned int end = protocol == IPPROTO_TCP ? SHUNT_CONN_STATE_ONE_WAY : SHUNT_CONN_STATES;
+	unsigned int state = protocols & SHUNT_CARRIES_TCP ? 0 : SHUNT_CONN_STATE_ONE_WAY;
+	unsigned int end = protocols & SHUNT_CARRIES_UDP ? SHUNT_CONN_STATES :
+							   SHUNT_CONN_STATE_ONE_WAY;
 	struct nlattr *nest = nla_nest_start(skb, attr);
 
 	if (!nest)
@@ -92,19 +93,36 @@ static int put_stats(struct sk_buff *skb, int attr, const struct shunt_totals *t
 	return 0;
 }
 
-/* The settings; those of the other protocol mean nothing and are left out. */
+/* What on-remove comes to; the default of two protocols has no other name. */
+static u32 on_remove_of(const struct shunt_service *service)
+{
+	if (service->on_remove != SHUNT_ON_REMOVE_DEFAULT)
+		return service->on_remove;
+	switch (service->protocols) {
+	case SHUNT_CARRIES_TCP:
+		return SHUNT_ON_REMOVE_KEEP;
+	case SHUNT_CARRIES_UDP:
+		return SHUNT_ON_REMOVE_REHASH;
+	default:
+		return SHUNT_ON_REMOVE_DEFAULT;
+	}
+}
+
+/* The settings; those of a protocol that it does not have mean nothing and are left out. */
 static int put_settings(struct sk_buff *skb, const struct shunt_service *service)
 {
 	int err;
 
 	err = nla_put_u32(skb, SHUNT_A_SERVICE_MODE, service->mode) ?:
 	      put_by_state(skb, SHUNT_A_SERVICE_TIMEOUTS, service->timeouts,
-			   service->key.protocol) ?:
+			   service->protocols) ?:
 	      nla_put_u32(skb, SHUNT_A_SERVICE_LIMIT, service->limit) ?:
-	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_REMOVE, service->on_remove) ?:
+	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_REMOVE, on_remove_of(service)) ?:
 	      nla_put_u32(skb, SHUNT_A_SERVICE_ON_EMPTY, service->on_empty);
-	if (err || service->key.protocol == IPPROTO_UDP)
-		return err ?: nla_put_u8(skb, SHUNT_A_SERVICE_PACKET, service->packet);
+	if (!err && service->protocols & SHUNT_CARRIES_UDP)
+		err = nla_put_u8(skb, SHUNT_A_SERVICE_PACKET, service->packet);
+	if (err || !(service->protocols & SHUNT_CARRIES_TCP))
+		return err;
 	return nla_put_u32(skb, SHUNT_A_SERVICE_ON_EXPIRE, service->on_expire) ?:
 	       nla_put_u32(skb, SHUNT_A_SERVICE_MIDSTREAM, service->midstream);
 }
@@ -128,7 +146,6 @@ int shunt_nl_put_service(struct sk_buff *skb, const struct shunt_service *servic
 {
 	const struct shunt_pool *pool =
 		rcu_dereference_protected(service->pool, lockdep_is_held(&service->sn->lock));
-	const struct shunt_service_key *key = &service->key;
 	u64 counts[SHUNT_COUNTS] = {};
 	u32 states[SHUNT_CONN_STATES];
 	struct shunt_totals totals;
@@ -137,14 +154,11 @@ int shunt_nl_put_service(struct sk_buff *skb, const struct shunt_service *servic
 	shunt_service_totals(service, &totals, &connections, states);
 	shunt_drops_add(service->drops, counts);
 	return nla_put_string(skb, SHUNT_A_SERVICE_NAME, service->name) ?:
-	       nla_put_u8(skb, SHUNT_A_SERVICE_PROTOCOL, key->protocol) ?:
-	       nla_put(skb, SHUNT_A_SERVICE_ADDRESS, shunt_nl_addr_size(key->family),
-		       &key->addr) ?:
-	       nla_put_be16(skb, SHUNT_A_SERVICE_PORT, key->port) ?:
+	       shunt_nl_put_match(skb, service) ?:
 	       nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
 	       put_hashing(skb, service, pool->sched) ?:
 	       put_settings(skb, service) ?:
-	       put_by_state(skb, SHUNT_A_SERVICE_STATES, states, key->protocol) ?:
+	       put_by_state(skb, SHUNT_A_SERVICE_STATES, states, service->protocols) ?:
 	       nla_put_u64_64bit(skb, SHUNT_A_SERVICE_STATELESS, counts[SHUNT_COUNT_STATELESS],
 				 SHUNT_A_SERVICE_PAD) ?:
 	       nla_put_u64_64bit(skb, SHUNT_A_SERVICE_RECYCLED, counts[SHUNT_COUNT_RECYCLED],
@@ -202,11 +216,11 @@ int shunt_nl_put_server(struct sk_buff *skb, const struct shunt_server *server)
 	for (i = 0; i < SHUNT_CONN_STATES; i++)
 		states[i] = atomic_read(&server->states[i]);
 	return nla_put_string(skb, SHUNT_A_SERVER_SERVICE, service->name) ?:
-	       nla_put(skb, SHUNT_A_SERVER_ADDRESS, shunt_nl_addr_size(service->key.family),
+	       nla_put(skb, SHUNT_A_SERVER_ADDRESS, shunt_nl_addr_size(service->family),
 		       &server->addr) ?:
 	       nla_put_be16(skb, SHUNT_A_SERVER_PORT, server->port) ?:
 	       put_server_settings(skb, server) ?:
-	       put_by_state(skb, SHUNT_A_SERVER_STATES, states, service->key.protocol) ?:
+	       put_by_state(skb, SHUNT_A_SERVER_STATES, states, service->protocols) ?:
 	       put_stats(skb, SHUNT_A_SERVER_STATS, &totals, atomic_read(&server->conns));
 }
 

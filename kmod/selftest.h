@@ -13,6 +13,7 @@
 int shunt_packet_selftest(void);
 int shunt_sched_selftest(void);
 int shunt_filter_selftest(void);
+int shunt_match_selftest(void);
 int shunt_table_selftest(void);
 int shunt_nat_selftest(void);
 int shunt_tcp_selftest(void);
@@ -25,7 +26,8 @@ static inline int shunt_selftest(void)
 {
 	return shunt_packet_selftest() ?: shunt_tcp_selftest() ?: shunt_syn_selftest() ?:
 	       shunt_sched_selftest() ?: shunt_filter_selftest() ?: shunt_table_selftest() ?:
-	       shunt_nat_selftest() ?: shunt_fixture_selftest() ?: shunt_offload_selftest();
+	       shunt_match_selftest() ?: shunt_nat_selftest() ?: shunt_fixture_selftest() ?:
+	       shunt_offload_selftest();
 }
 
 /* Where what a mode would send goes while a test runs; else NULL. selftest/bench.c */

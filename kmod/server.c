@@ -17,6 +17,14 @@
 #include "service.h"
 #include "watch.h"
 
+/* Why a server and what its service matches do not go together. */
+static const char each_needs_one[] =
+	"with packet on, NAT servers need a service with one address and one port to answer from";
+static const char of_one_port[] =
+	"a DSR server is reached on the service's own port; use mode nat to change the port";
+static const char of_ports[] =
+	"of several ports a DSR server has the client's; expected none, or mode nat";
+
 /* For the service as it is. */
 static struct shunt_pool *pool_alloc(const struct shunt_service *service)
 {
@@ -143,11 +151,27 @@ static struct shunt_server *server_find(struct shunt_service *service,
 	return NULL;
 }
 
+/*
+ * The port of a server that was given this one, or 0 for none: then the service's.
+ * Only one that is there from when the service had several ports has none still.
+ */
+static __be16 port_given(struct shunt_service *service, const union nf_inet_addr *addr,
+			 __be16 port)
+{
+	const struct shunt_server *server;
+
+	if (port)
+		return port;
+	server = server_find(service, addr, 0);
+	return server && !server->removed ? 0 : shunt_match_port(shunt_match_of(service));
+}
+
 struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
 					  const union nf_inet_addr *addr, __be16 port)
 {
-	struct shunt_server *server = server_find(service, addr, port);
+	struct shunt_server *server;
 
+	server = server_find(service, addr, port_given(service, addr, port));
 	return server && !server->removed ? server : NULL;
 }
 
@@ -158,8 +182,8 @@ static int answer_check(const struct shunt_service *service, const union nf_inet
 	const struct shunt_tuple answer = {
 		.src = *addr,
 		.sport = port,
-		.family = service->key.family,
-		.protocol = service->key.protocol,
+		.family = service->family,
+		.protocol = IPPROTO_UDP,
 	};
 	const struct shunt_server *other;
 	bool taken;
@@ -174,18 +198,28 @@ static int answer_check(const struct shunt_service *service, const union nf_inet
 			    "another service that schedules each packet has this NAT server, and their answers could not be told apart; use another server port");
 }
 
+/* Whether answers of NAT servers can be given a source without a connection to tell it. */
+static bool has_one_source(const struct shunt_match *match)
+{
+	return match->count == 1 && shunt_match_is_port(match->entry);
+}
+
 /* Whether packets could reach the server in this mode. */
 static int server_check(const struct shunt_service *service, const union nf_inet_addr *addr,
 			__be16 port, u8 mode, struct shunt_refusal *no)
 {
-	if (nf_inet_addr_cmp(addr, &service->key.addr))
+	const struct shunt_match *match = shunt_match_of(service);
+
+	if (shunt_match_has_addr(match, addr))
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_ADDRESS,
 				    "this is the service's virtual address; expected the server's own");
+	if (mode == SHUNT_MODE_NAT && service->packet && !has_one_source(match))
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_ADDRESS, each_needs_one);
 	if (mode == SHUNT_MODE_NAT)
 		return service->packet ? answer_check(service, addr, port, no) : 0;
-	if (port != service->key.port)
+	if (port != shunt_match_port(match))
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVER_PORT,
-				    "a DSR server is reached on the service's own port; use mode nat to change the port");
+				    shunt_match_port(match) ? of_one_port : of_ports);
 	return shunt_link_check(service, addr, no);
 }
 
@@ -244,8 +278,8 @@ static struct shunt_server *server_alloc(struct shunt_service *service,
 	server->port = port;
 	server->answer.addr = *addr;
 	server->answer.port = port;
-	server->answer.family = service->key.family;
-	server->answer.protocol = service->key.protocol;
+	server->answer.family = service->family;
+	server->answer.protocol = IPPROTO_UDP;
 	INIT_LIST_HEAD(&server->leaving);
 	INIT_LIST_HEAD(&server->watched);
 	/* Until it is added. */
@@ -386,12 +420,13 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 		     struct shunt_refusal *no)
 {
 	struct shunt_server_change after = settings_after(defaults(service), change);
-	struct shunt_server *server = server_find(service, addr, port);
 	u8 mode = after.value[SHUNT_SERVER_MODE];
-	struct shunt_server *fresh = NULL;
+	struct shunt_server *server, *fresh = NULL;
 	struct shunt_pool *pool;
 	int err;
 
+	port = port_given(service, addr, port);
+	server = server_find(service, addr, port);
 	if (server && !server->removed)
 		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVER_ADDRESS,
 				    "the service has this server already");
@@ -499,4 +534,46 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
 	list_add_tail(&server->leaving, &sn->leaving);
 	schedule_work(&sn->reap);
 	return 0;
+}
+
+/* It goes by the service's own port, and no connection tells it by another. */
+static bool follows(const struct shunt_server *server)
+{
+	return server->mode == SHUNT_MODE_DSR && !server->natted;
+}
+
+int shunt_server_check_match(struct shunt_service *service, const struct shunt_match *match,
+			     struct shunt_refusal *no)
+{
+	__be16 from = shunt_match_port(shunt_match_of(service)), to = shunt_match_port(match);
+	const struct shunt_server *server, *other;
+
+	lockdep_assert_held(&service->sn->lock);
+	no->nth = 0;
+	list_for_each_entry(server, &service->servers, list) {
+		if (service->packet && server->natted && !has_one_source(match))
+			return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_MATCH, each_needs_one);
+		if (!server->removed && shunt_match_has_addr(match, &server->addr))
+			return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_MATCH,
+					    "a server of the service has one of these addresses; expected virtual ones");
+		other = from != to && follows(server) ? server_find(service, &server->addr, to) :
+							NULL;
+		if (other && !follows(other))
+			return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_MATCH,
+					    "the service has a NAT server with the address and port that a DSR server would then have; remove one of them first");
+	}
+	return 0;
+}
+
+void shunt_server_follow(struct shunt_service *service, __be16 port)
+{
+	struct shunt_server *server;
+
+	lockdep_assert_held(&service->sn->lock);
+	list_for_each_entry(server, &service->servers, list) {
+		if (!follows(server))
+			continue;
+		WRITE_ONCE(server->port, port);
+		server->answer.port = port;
+	}
 }

@@ -14,7 +14,7 @@ struct shunt_server {
 	struct shunt_link __rcu *link;	/* written under the namespace's lock */
 	u64 hop;			/* NAT: of new connections, or 0; hop.c */
 	union nf_inet_addr addr;
-	__be16 port;
+	__be16 port;			/* 0: what the client sent to */
 	u8 mode;			/* enum shunt_mode, of new connections */
 	bool local;			/* DSR: this host itself; link.c */
 	union {
@@ -90,6 +90,7 @@ enum {
  * Under the namespace's lock, may sleep. Changes return 0, or a negative errno
  * with *no filled in and nothing changed.
  */
+/* Port 0 stands for a server that was given none. */
 struct shunt_server *shunt_server_by_addr(struct shunt_service *service,
 					  const union nf_inet_addr *addr, __be16 port);
 int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *addr,
@@ -119,6 +120,15 @@ static inline bool shunt_server_is_on(const struct shunt_server *server)
  * anew. The caller has the service reviewed; event.h.
  */
 void shunt_server_reach(struct shunt_server *server, bool reached);
+
+/*
+ * Whether the service can match this while it has its servers. The attribute at fault
+ * is as for shunt_match_check().
+ */
+int shunt_server_check_match(struct shunt_service *service, const struct shunt_match *match,
+			     struct shunt_refusal *no);
+/* DSR servers are reached on the service's own port, 0 for several: it is to be this. */
+void shunt_server_follow(struct shunt_service *service, __be16 port);
 
 /* Has no connection, and gets none any more. Freed after a grace period. */
 void shunt_server_release(struct shunt_server *server);

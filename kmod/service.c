@@ -60,6 +60,7 @@ static void service_free(struct rcu_head *rcu)
 	struct shunt_service *service = container_of(rcu, struct shunt_service, rcu);
 
 	kvfree(rcu_dereference_raw(service->pool));
+	kfree(rcu_dereference_raw(service->match));
 	free_percpu(service->drops);
 	kfree(service);
 }
@@ -70,10 +71,9 @@ static void service_unlink(struct shunt_service *service, struct list_head *leav
 	struct shunt_net *sn = service->sn;
 
 	lockdep_assert_held(&sn->lock);
-	shunt_match_del_service(sn, service);
+	shunt_match_del_service(service);
 	rhashtable_remove_fast(&sn->by_name, &service->by_name, by_name_params);
 	xa_erase(&sn->services, service->id);
-	shunt_filter_del(&sn->vips, &service->in_vips);
 	list_add_tail(&service->leaving, leaving);
 	sn->service_count--;
 	sn->generation++;
@@ -206,36 +206,6 @@ void shunt_service_flush(struct shunt_net *sn)
 	shunt_event_flushed(sn);
 }
 
-/* Under the namespace's lock, so that it stays. */
-static bool key_is_taken(struct shunt_net *sn, const struct shunt_service_key *key)
-{
-	const struct shunt_tuple tuple = {
-		.dst = key->addr,
-		.dport = key->port,
-		.family = key->family,
-		.protocol = key->protocol,
-	};
-	bool taken;
-
-	lockdep_assert_held(&sn->lock);
-	rcu_read_lock();
-	taken = shunt_match_service(sn, &tuple);
-	rcu_read_unlock();
-	return taken;
-}
-
-static int service_check(struct shunt_net *sn, const char *name,
-			 const struct shunt_service_key *key, struct shunt_refusal *no)
-{
-	if (shunt_service_by_name(sn, name))
-		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_NAME,
-				    "there is a service of this name already");
-	if (key_is_taken(sn, key))
-		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_ADDRESS,
-				    "another service has this protocol, address and port");
-	return 0;
-}
-
 /* Whether what a change says of hashing is of use to the scheduler that there will be. */
 static int hashing_check(const struct shunt_service_change *change,
 			 const struct shunt_sched *sched, struct shunt_refusal *no)
@@ -260,14 +230,14 @@ static bool state_is_tcp(unsigned int state)
 	return state < SHUNT_CONN_STATE_ONE_WAY;
 }
 
-/* Whether a change makes sense for a service of this protocol. */
-static int change_check(const struct shunt_service_change *change, u8 protocol,
+/* Whether a change makes sense for a service of these protocols. */
+static int change_check(const struct shunt_service_change *change, u8 protocols,
 			struct shunt_refusal *no)
 {
 	static const char of_tcp[] =
 		"the timeouts of a TCP service are syn, established, closing and closed";
 	static const char of_udp[] = "the timeouts of a UDP service are one-way and answered";
-	bool tcp = protocol == IPPROTO_TCP;
+	bool tcp = protocols & SHUNT_CARRIES_TCP, udp = protocols & SHUNT_CARRIES_UDP;
 	unsigned int state;
 
 	if (!tcp && change->has & BIT(SHUNT_SET_ON_EXPIRE))
@@ -276,11 +246,11 @@ static int change_check(const struct shunt_service_change *change, u8 protocol,
 	if (!tcp && change->has & BIT(SHUNT_SET_MIDSTREAM))
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_MIDSTREAM,
 				    "midstream is for TCP services; any UDP packet may be the first");
-	if (tcp && change->has & BIT(SHUNT_SET_PACKET))
+	if (!udp && change->has & BIT(SHUNT_SET_PACKET))
 		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_PACKET,
 				    "packet is for UDP services; the packets of a TCP connection belong together");
 	for (state = 0; state < SHUNT_CONN_STATES; state++)
-		if (change->timeouts[state] && tcp != state_is_tcp(state))
+		if (change->timeouts[state] && !(state_is_tcp(state) ? tcp : udp))
 			return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_TIMEOUTS,
 					    tcp ? of_tcp : of_udp);
 	return 0;
@@ -331,7 +301,7 @@ static void change_apply(struct shunt_service *service,
 }
 
 static struct shunt_service *service_alloc(struct shunt_net *sn, const char *name,
-					   const struct shunt_service_key *key,
+					   u8 family, u8 protocols,
 					   const struct shunt_service_change *change)
 {
 	struct shunt_service *service = kzalloc(sizeof(*service), GFP_KERNEL_ACCOUNT);
@@ -341,17 +311,18 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 		return NULL;
 	service->sn = sn;
 	strscpy(service->name, name, sizeof(service->name));
-	service->key = *key;
+	service->family = family;
+	service->protocols = protocols;
 	service->mode = SHUNT_MODE_DSR;
-	/* A UDP server does not miss the beginning of what comes to it. */
-	service->on_remove = key->protocol == IPPROTO_TCP ? SHUNT_ON_REMOVE_KEEP :
-							    SHUNT_ON_REMOVE_REHASH;
+	service->on_remove = SHUNT_ON_REMOVE_DEFAULT;
 	memcpy(service->timeouts, shunt_timeouts, sizeof(service->timeouts));
 	service->hashing.table_size = SHUNT_ROWS_SIZE;
 	get_random_bytes(&service->secret, sizeof(service->secret));
 	change_apply(service, change);
 	spin_lock_init(&service->sched_lock);
 	INIT_LIST_HEAD(&service->servers);
+	INIT_LIST_HEAD(&service->points);
+	INIT_LIST_HEAD(&service->vips);
 	service->drops = shunt_drops_alloc();
 	pool = shunt_pool_alloc(service, change->sched ?: shunt_sched_at(0), &service->hashing);
 	if (!service->drops || !pool) {
@@ -364,7 +335,7 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 	return service;
 }
 
-static int service_link(struct shunt_service *service)
+static int service_link(struct shunt_service *service, struct shunt_match *match)
 {
 	struct shunt_net *sn = service->sn;
 	int err;
@@ -375,12 +346,11 @@ static int service_link(struct shunt_service *service)
 	err = rhashtable_insert_fast(&sn->by_name, &service->by_name, by_name_params);
 	if (err)
 		goto err_id;
-	err = shunt_match_add_service(sn, service);
+	err = shunt_match_set(service, match);
 	if (err)
 		goto err_name;
 
 	service->id = sn->next_id++;
-	shunt_filter_add(&sn->vips, &service->in_vips, &service->key.addr);
 	sn->service_count++;
 	sn->generation++;
 	return 0;
@@ -392,27 +362,34 @@ err_id:
 	return err;
 }
 
-int shunt_service_add(struct shunt_net *sn, const char *name,
-		      const struct shunt_service_key *key,
+int shunt_service_add(struct shunt_net *sn, const char *name, u8 family, u8 protocols,
 		      const struct shunt_service_change *change, struct shunt_refusal *no)
 {
 	bool first = !sn->service_count;
 	struct shunt_service *service;
 	int err;
 
-	err = service_check(sn, name, key, no) ?: change_check(change, key->protocol, no) ?:
+	if (shunt_service_by_name(sn, name))
+		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVICE_NAME,
+				    "there is a service of this name already");
+	err = change_check(change, protocols, no) ?:
 	      hashing_check(change, change->sched ?: shunt_sched_at(0), no);
 	if (err)
 		return err;
-	service = service_alloc(sn, name, key, change);
+	service = service_alloc(sn, name, family, protocols, change);
 	if (!service)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the service");
+	err = shunt_match_check(service, change->match, no);
+	if (err) {
+		service_free(&service->rcu);
+		return err;
+	}
 	if (first) {
 		err = net_start(sn);
 		if (err)
 			goto err_service;
 	}
-	err = service_link(service);
+	err = service_link(service, change->match);
 	if (!err) {
 		shunt_event_service(service, SHUNT_EVENT_SERVICE_ADDED);
 		return 0;
@@ -429,15 +406,35 @@ err_service:
 	return shunt_refuse(no, err, 0, "there is no memory for the service");
 }
 
+/* Whether a service, with the servers that it has, can have this. */
+static int match_check(struct shunt_service *service, const struct shunt_match *match,
+		       struct shunt_refusal *no)
+{
+	if (!match)
+		return 0;
+	if (match->fwmark && !shunt_match_of(service)->fwmark)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_FWMARK,
+				    "this service goes by addresses, which 'address' changes; expected a service that goes by a fwmark");
+	no->nth = 0;
+	if (!match->fwmark && shunt_match_of(service)->fwmark)
+		return shunt_refuse(no, -EINVAL, SHUNT_A_SERVICE_MATCH,
+				    "this service goes by its fwmark, which 'fwmark' changes; expected a service that goes by addresses");
+	return shunt_match_check(service, match, no) ?:
+	       shunt_server_check_match(service, match, no);
+}
+
 int shunt_service_set(struct shunt_service *service,
 		      const struct shunt_service_change *change, struct shunt_refusal *no)
 {
 	const struct shunt_sched *sched = change->sched ?: shunt_pool_of(service)->sched;
 	struct shunt_hashing hashing = hashing_after(service, change);
 	struct shunt_pool *pool = NULL;
+	__be16 port = shunt_match_port(shunt_match_of(service));
+	bool moves = change->match && port != shunt_match_port(change->match);
 	int err;
 
-	err = change_check(change, service->key.protocol, no) ?: hashing_check(change, sched, no) ?:
+	err = change_check(change, service->protocols, no) ?: hashing_check(change, sched, no) ?:
+	      match_check(service, change->match, no) ?:
 	      shunt_pool_check(sched, list_count_nodes(&service->servers),
 			       SHUNT_A_SERVICE_SCHEDULER, no);
 	if (err)
@@ -446,18 +443,28 @@ int shunt_service_set(struct shunt_service *service,
 	    service->packet != change->value[SHUNT_SET_PACKET])
 		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
 				    "packet can be changed only while the service has no server");
-	if (change->sched || change->table_size || change->seed ||
+	if (moves)
+		shunt_server_follow(service, shunt_match_port(change->match));
+	if (moves || change->sched || change->table_size || change->seed ||
 	    change->has & BIT(SHUNT_SET_HASH)) {
 		pool = shunt_pool_alloc(service, sched, &hashing);
 		if (!pool)
-			return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the scheduler");
+			goto err_port;
 	}
+	if (change->match && shunt_match_set(service, change->match))
+		goto err_port;
 	change_apply(service, change);
 	if (pool)
 		shunt_pool_publish(service, pool);
 	service->sn->generation++;
 	shunt_event_service(service, SHUNT_EVENT_SERVICE_CHANGED);
 	return 0;
+
+err_port:
+	shunt_pool_free(pool);
+	if (moves)
+		shunt_server_follow(service, port);
+	return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the change");
 }
 
 void shunt_service_totals(const struct shunt_service *service, struct shunt_totals *totals,

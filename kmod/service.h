@@ -18,15 +18,22 @@
 #include "packet.h"
 #include "stats.h"
 
+struct shunt_match;
 struct shunt_pool;
 struct shunt_sched;
 
-/* What packets are matched by. Compared whole, so padding must be zero. */
+/* One port of an address. Compared whole, so padding must be zero. */
 struct shunt_service_key {
 	union nf_inet_addr addr;
 	__be16 port;
 	u8 family;
 	u8 protocol;
+};
+
+/* The protocols of a service; either, or both. */
+enum {
+	SHUNT_CARRIES_TCP = BIT(0),
+	SHUNT_CARRIES_UDP = BIT(1),
 };
 
 /* How schedulers that hash go about it; kept for those that do not, too. */
@@ -37,8 +44,7 @@ struct shunt_hashing {
 };
 
 struct shunt_service {
-	struct rhash_head by_tuple;
-	struct shunt_service_key key;
+	struct shunt_match __rcu *match;	/* written under the namespace's lock */
 	struct shunt_pool __rcu *pool;
 	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
 	atomic_t cursor;		/* of sched_rr */
@@ -49,10 +55,12 @@ struct shunt_service {
 	u32 timeouts[SHUNT_CONN_STATES];	/* seconds */
 	u32 limit;			/* maximum of connections, 0: none */
 	u8 on_expire;			/* enum shunt_on_expire */
-	u8 on_remove;			/* enum shunt_on_remove */
+	u8 on_remove;			/* enum shunt_on_remove, or default by protocol */
 	u8 on_empty;			/* enum shunt_on_empty */
 	u8 midstream;			/* enum shunt_midstream */
-	u8 packet;			/* 1: each packet on its own, without connections */
+	u8 packet;			/* 1: each of UDP's on its own, without connections */
+	u8 family;			/* never changes */
+	u8 protocols;			/* SHUNT_CARRIES_*; never changes */
 
 	/* Configuration; the namespace's lock. */
 	struct shunt_net *sn;
@@ -66,14 +74,22 @@ struct shunt_service {
 	struct shunt_totals retired;	/* counters of servers freed */
 	u8 served;			/* by whom new connections are; event.c */
 	struct list_head leaving;	/* while being freed */
-	struct shunt_filter_member in_vips;
+	struct list_head points;	/* match.c */
+	struct list_head vips;		/* the same */
 	struct rcu_head rcu;
 };
+
+static inline bool shunt_service_has(const struct shunt_service *service, u8 protocol)
+{
+	return service->protocols & (protocol == IPPROTO_TCP ? SHUNT_CARRIES_TCP :
+								SHUNT_CARRIES_UDP);
+}
 
 /* Why a change was refused: a sentence, and the netlink attribute at fault or 0. */
 struct shunt_refusal {
 	const char *why;
 	int attr;
+	unsigned int nth;	/* of those that there may be several of */
 };
 
 /* The settings of a service that are numbers of an enum, or yes or no. */
@@ -90,6 +106,7 @@ enum shunt_setting {
 
 /* A change to a service, or what a new one is to be like. */
 struct shunt_service_change {
+	struct shunt_match *match;		/* the service's once applied; NULL: as it is */
 	const struct shunt_sched *sched;	/* NULL: as it is */
 	u32 timeouts[SHUNT_CONN_STATES];	/* seconds; 0: as it is */
 	bool has_limit;
@@ -117,8 +134,7 @@ void shunt_service_net_exit(struct shunt_net *sn);
  * with *no filled in and nothing changed.
  */
 struct shunt_service *shunt_service_by_name(struct shunt_net *sn, const char *name);
-int shunt_service_add(struct shunt_net *sn, const char *name,
-		      const struct shunt_service_key *key,
+int shunt_service_add(struct shunt_net *sn, const char *name, u8 family, u8 protocols,
 		      const struct shunt_service_change *change, struct shunt_refusal *no);
 int shunt_service_set(struct shunt_service *service,
 		      const struct shunt_service_change *change, struct shunt_refusal *no);

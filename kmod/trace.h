@@ -13,6 +13,7 @@
 #include <linux/tracepoint.h>
 
 #include "conn.h"
+#include "lookup.h"
 #include "server.h"
 #include "service.h"
 
@@ -69,7 +70,7 @@ DECLARE_EVENT_CLASS(shunt_conn,
 		shunt_trace_address(__entry->client, tuple.family, &tuple.src, tuple.sport);
 		shunt_trace_address(__entry->address, tuple.family, &tuple.dst, tuple.dport);
 		shunt_trace_address(__entry->server, tuple.family, &conn->server->addr,
-				    conn->server->port);
+				    shunt_conn_server_port(conn));
 	),
 
 	TP_printk("service=%s protocol=%s client=%pISpc address=%pISpc server=%pISpc state=%s",

@@ -42,7 +42,7 @@ usage() {
 usage_words() {
 	local verb state
 	local states="syn|established|closing|closed|one-way|answered"
-	local service_keys="scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash or seed"
+	local service_keys="address, fwmark, family, scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash or seed"
 	local server_keys="weight, mode, state, backup, upper-limit, lower-limit or slow-start"
 	local -a words
 
@@ -99,7 +99,7 @@ usage_words() {
 		usage "'server $verb' lacks its ADDR[:PORT]" server "$verb" web
 	done
 	usage "'service add' lacks its tcp|udp" service add web
-	usage "'service add' lacks its ADDR:PORT; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
+	usage "'service add' lacks its ADDR:PORTS[,...]|fwmark N; expected 'service add NAME tcp|udp|tcp,udp ADDR:PORTS[,...]|fwmark N [KEY VALUE ...]'" \
 		service add web tcp
 	usage "'server set' lacks its SERVICE; expected 'server set SERVICE ADDR[:PORT] KEY VALUE ...'" \
 		server set
@@ -167,13 +167,13 @@ usage_values() {
 		usage "is not the name of a device; expected 1 to 15 characters" detach "$name"
 	done
 	for name in TCP t icmp '' 6; do
-		usage "'$name' is not a protocol; expected tcp or udp" service add web "$name" 192.0.2.1:80
+		usage "'$name' is not a protocol; expected tcp, udp or tcp,udp" service add web "$name" 192.0.2.1:80
 	done
 	for name in DSR d tunnel '' 0; do
 		usage "'$name' is not a mode; expected dsr or nat" server add web 192.0.2.1 mode "$name"
 		usage "'$name' is not a mode; expected dsr or nat" service set web mode "$name"
 	done
-	for name in "on-expire:silent or reset" "on-remove:keep, reset or rehash" \
+	for name in "on-expire:silent or reset" "on-remove:keep, reset, rehash or default" \
 		"on-empty:reject or drop" "midstream:reset or rehash" "packet:off or on"; do
 		for value in bogus '' 0 1 yes Reset rese; do
 			usage "'$value' is not a value of '${name%%:*}'; expected ${name#*:}" \
@@ -384,7 +384,7 @@ batch() {
 	in_file 0 "" "\n  \n# nothing\n\t# at all\r\n"
 	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, wait, monitor, flush or version" \
 		"$good# comment\nbogus\nservice"
-	in_file 2 "@2: 'service add' lacks its tcp|udp; expected 'service add NAME tcp|udp ADDR:PORT [KEY VALUE ...]'" \
+	in_file 2 "@2: 'service add' lacks its tcp|udp|tcp,udp; expected 'service add NAME tcp|udp|tcp,udp ADDR:PORTS[,...]|fwmark N [KEY VALUE ...]'" \
 		"$good service\tadd x # tcp"
 	in_file 2 "@1: '\"web\"' is not a name; expected 1 to 31 letters, digits, '.', '_' or '-'" \
 		'service del "web"\n'
@@ -525,13 +525,13 @@ completion() {
 		done
 	done < <(verbs)
 
-	completes "tcp udp" service add web ''
+	completes "tcp tcp,udp udp" service add web ''
 	completes "wlc wrr" service set web scheduler w
 	completes "answered closed closing established one-way" service set web timeout syn 5 timeout ''
 	completes "one-way" service set web timeout o
 	completes "" service set web timeout syn ''
 	completes "timeout" service set web timeout syn 5 ti
-	completes "keep rehash reset" service set web timeout syn 5 on-remove ''
+	completes "default keep rehash reset" service set web timeout syn 5 on-remove ''
 	completes "mode" service set web timeout syn 5 scheduler rr timeout closed 9 mo
 	# A value that was a key's name, too, used to hide that key.
 	completes "mode" service set web scheduler mode mo
@@ -608,7 +608,9 @@ manual() {
 	is "there are five options" "${#names[@]}" 5
 	is "the manual tells of all" "$(section DESCRIPTION | missing "${names[@]/#/It Fl }")" ""
 
-	keys=$(spec_keys stats timeouts states service server conn drop limit status)
+	# What is in the nest is told by "addresses".
+	keys=$(spec_keys stats timeouts states service server conn drop limit status |
+		sed 's/^match$/addresses/')
 	is "the specification's attributes are read" "$(missing name return_bytes expires \
 		meaning hooked client_port on-expire one-way deleted <<<"$keys")" ""
 	mapfile -t names <<<"$keys"

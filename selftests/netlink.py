@@ -263,6 +263,8 @@ OF_PROTOCOL = {
     6: {"on-expire", "midstream", "syn", "established", "closing", "closed"},
     17: {"packet", "one-way", "answered"},
 }
+# What says what a service matches; matching() tries it.
+MATCHING = {"address", "port", "match", "fwmark", "family"}
 # And of schedulers that hash.
 OF_TABLES = {"table-size", "hash", "seed"}
 # Commands that change what is not in the configuration.
@@ -359,7 +361,7 @@ def bad_values(attribute, spec):
     if attribute["name"] == "port":
         yield "value 0", bytes(2)
     if attribute["name"] == "protocol":
-        for number in (0, 1, 16, 18, 58, 132, 255):
+        for number in (0, 1, 16, 18, 58, 132, 254):
             yield f"value {number}", bytes([number])
     if attribute["name"] == "scheduler":
         yield "unknown", b"none\0"
@@ -400,7 +402,7 @@ def mutations(spec, name, request):
         yield f"{key} longer than the message", instead(attr(attribute["number"], payload, 200))
         yield f"{key} shorter than its header", instead(attr(attribute["number"], payload, 3))
     for key, attribute in attributes.items():
-        if key in command["takes"] and key not in request:
+        if key in command["takes"] and key not in request and key not in MATCHING:
             yield f"{key}, of the other protocol", whole + Family.one(attribute, 0)
         if key not in command["takes"]:
             payload = bytes(SIZES.get(attribute["type"], 4))
@@ -518,7 +520,10 @@ def settings(family):
                     answer = family.command("service-set", family.build(
                         "service-set", dict(given, name=name)))
                     after = service(family, name)
-                    if inner == key:
+                    if key == "on-remove" and end == 3:
+                        # The default of one protocol has a name.
+                        before[key] = value
+                    elif inner == key:
                         before[key] = end
                     else:
                         before[key][inner] = end
@@ -526,6 +531,72 @@ def settings(family):
                         wrong.append(f"{inner} {end}: {answer}, {after}")
             report(f"{name}: {key} takes each end of its range, and nothing else changes",
                    not wrong, wrong)
+    configure(family)
+
+
+def matching(family):
+    """What a service matches: as listed, and each wrong way to say it."""
+    def entry(address, *ports):
+        return dict(zip(("address", "first_port", "last_port"), (address,) + ports))
+
+    def build(command, entries, /, **more):
+        attribute = family.spec.sets["service"]["match"]
+        return family.build(command, more) + b"".join(Family.one(attribute, e) for e in entries)
+
+    new = dict(name="new", protocol=255)
+    right = [
+        [entry("198.51.100.9", 80)], [entry("198.51.100.9", 80, 80)], [entry("198.51.100.9")],
+        [entry("198.51.100.9", 1, 65535), entry("198.51.100.8", 5)],
+        [entry("2001:db8:f::9", 7, 8), entry("2001:db8:f::9", 7)],
+        [entry("198.51.100.9", n) for n in range(1, 65)],
+    ]
+    wrong = []
+    configure(family)
+    for entries in right:
+        answer = family.command("service-add", build("service-add", entries, **new))
+        listed = 0 if answer.error else len([kind for m in family.must("service-get", name="new").messages
+                                             for kind, _, _ in split(m[2]) if kind & 0x3FFF ==
+                                             family.spec.sets["service"]["match"]["number"]])
+        if listed != len(entries):
+            wrong.append(f"{entries}: {answer}, {listed} listed")
+        family.must("service-del", name="new")
+    report("each way to say what a service matches is taken, and listed", not wrong, wrong)
+
+    before = state(family)
+    one = [entry("198.51.100.9", 80)]
+    cases = [
+        ("nothing", build("service-add", [], **new)),
+        ("a nest without an address", build("service-add", [dict(first_port=80)], **new)),
+        ("an empty nest", build("service-add", [{}], **new)),
+        ("a last port alone", build("service-add", [dict(address="198.51.100.9", last_port=8)], **new)),
+        ("port 0", build("service-add", [entry("198.51.100.9", 0)], **new)),
+        ("from port 0", build("service-add", [entry("198.51.100.9", 0, 65535)], **new)),
+        ("reversed", build("service-add", [entry("198.51.100.9", 9, 8)], **new)),
+        ("of two families", build("service-add", one + [entry("2001:db8::9", 80)], **new)),
+        ("no host's address", build("service-add", one + [entry("224.0.0.1", 80)], **new)),
+        ("65 of them", build("service-add", [entry("198.51.100.9", n) for n in range(1, 66)], **new)),
+        ("the same twice", build("service-add", one + one, **new)),
+        ("the second is another's", build("service-add", one + [entry("198.51.100.1", 80)], **new)),
+        ("an address, too", build("service-add", one, address="198.51.100.9", port=81, **new)),
+        ("an address without a port", build("service-add", [], address="198.51.100.9", **new)),
+        ("a port without an address", build("service-add", [], port=80, **new)),
+        ("a mark, too", build("service-add", one, fwmark=1, **new)),
+        ("mark 0", build("service-add", [], fwmark=0, **new)),
+        ("a family that is none", build("service-add", [], fwmark=1, family=2, **new)),
+        ("the other family", build("service-add", one, family=1, **new)),
+        ("set to a mark", build("service-set", [], name="web", fwmark=1)),
+        ("set to another family", build("service-set", [entry("2001:db8::9", 80)], name="web")),
+        ("set to a server's address", build("service-set", [entry("10.0.0.11", 80)], name="web")),
+    ]
+    for what, payload in cases:
+        command = "service-set" if what.startswith("set") else "service-add"
+        answer = family.command(command, payload)
+        report(f"{what}: refused with a sentence, and nothing changes",
+               answer.error and answer.message and state(family) == before, answer)
+    payload = build("service-add", one + [entry("198.51.100.1", 80)], **new)
+    answer = family.command("service-add", payload)
+    report("of several the one at fault is pointed at", answer.offset ==
+           20 + len(payload) - len(build("service-add", one)), f"{answer}, {answer.offset}")
     configure(family)
 
 
@@ -669,7 +740,7 @@ def pointing(family):
         ("service-set", "timeouts", dict(name="web", timeouts=dict(syn=5, one_way=5))),
         ("service-set", "timeouts", dict(timeouts=dict(one_way=5, closed=5), name="bare")),
         ("service-set", "timeouts", dict(name="web", timeouts=dict(syn=5, closed=0))),
-        ("service-set", "on-remove", dict(name="web", on_remove=3)),
+        ("service-set", "on-remove", dict(name="web", on_remove=4)),
         ("service-add", "packet", dict(name="x", protocol=6, address="198.51.100.9", port=1,
                                        packet=0)),
         ("server-add", "service", dict(address="10.0.0.12", service="none")),
@@ -758,9 +829,11 @@ def flaws(spec, attributes, gives, data, absent=frozenset()):
 
 
 def lacks(service):
-    """What a service's own protocol and scheduler have nothing to say of."""
+    """What a service's protocols, scheduler and kind have nothing to say of."""
     hashes = service["scheduler"] == b"maglev\0"
-    return OF_PROTOCOL[23 - service["protocol"][0]] | (set() if hashes else OF_TABLES)
+    return OF_PROTOCOL.get(23 - service["protocol"][0], set()) | \
+        (set() if hashes else OF_TABLES) | \
+        ({"fwmark"} if "match" in service else {"address", "port", "match"})
 
 
 def replies(family):
@@ -769,7 +842,7 @@ def replies(family):
     services = {s["name"]: s for s in
                 (parse(family, "service-get", m) for m in family.must("service-get").messages)}
     protocols = {s["protocol"][0] for s in services.values()}
-    report("there are services of both protocols", protocols == {6, 17}, protocols)
+    report("there are services of each protocol and both", protocols == {6, 17, 255}, protocols)
     for name, command in spec.commands.items():
         key = {"service-get": "name", "server-get": "service"}.get(name)
         if not command["gives"]:
@@ -1000,7 +1073,7 @@ def main():
     part = sys.argv[2]
     if part == "requests":
         configure(family)
-        for check in (accept, settings, mutate, twice, flagged, headers, pointing, control, soup):
+        for check in (accept, settings, matching, mutate, twice, flagged, headers, pointing, control, soup):
             check(family)
     elif part == "replies":
         replies(family)

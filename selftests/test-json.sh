@@ -21,13 +21,15 @@ backup:boolean upper-limit:number lower-limit:number full:boolean slow-start:num
 drain_timeout:number drain_then:string drained:boolean \
 connections:number total_connections:number packets:number bytes:number \
 return_packets:number return_bytes:number states:object"
-readonly SERVICE_HEAD="name:string protocol:string address:string port:number scheduler:string \
-mode:string timeouts:object"
+readonly SERVICE_HEAD="name:string protocol:string address:string port:number \
+addresses:array fwmark:number family:string scheduler:string mode:string timeouts:object"
 readonly SERVICE_TAIL="connections:number total_connections:number packets:number bytes:number \
 states:object servers:array"
 readonly TCP_KEYS="$SERVICE_HEAD on-expire:string on-remove:string on-empty:string \
 midstream:string limit:number stateless:number recycled:number $SERVICE_TAIL"
 readonly UDP_KEYS="$SERVICE_HEAD on-remove:string on-empty:string packet:boolean limit:number stateless:number recycled:number $SERVICE_TAIL"
+readonly BOTH_KEYS="$SERVICE_HEAD on-expire:string on-remove:string on-empty:string \
+midstream:string packet:boolean limit:number stateless:number recycled:number $SERVICE_TAIL"
 readonly TCP_STATES="syn:number established:number closing:number closed:number"
 readonly UDP_STATES="one-way:number answered:number"
 readonly LIMIT_KEYS="limit:number connections:number stateless:number recycled:number \
@@ -78,6 +80,21 @@ pretty() {
 		"$(shunt -j "$@" | jq -c 'walk(if type == "object" then del(.expires) else . end)')"
 	is "but indented: ${*:-no arguments}" "$(shunt -p "$@" | wc -l)" \
 		"$(shunt -j "$@" | jq --indent 4 . | wc -l)"
+}
+
+# Of services that are found otherwise than by one address and port.
+kinds() {
+	shunt service add range tcp,udp "$VIP4:1-9,198.51.100.2:5"
+	shunt service add every tcp,udp "[$VIP6]:*"
+	shunt service add mark tcp,udp fwmark 0xffffffff family ipv6
+	json "kinds of services have the same keys" "$BOTH_KEYS" "$SHAPE [.[] | shape] | unique[]" \
+		service show
+	json "their addresses" "198.51.100.1 0 198.51.100.1:1-9 198.51.100.2:5 0 ipv4 \
+2001:db8:f::1 0 [2001:db8:f::1]:* 0 ipv6 0 4294967295 ipv6" \
+		'.[] | .address, .port, .addresses[], .fwmark, .family' service show
+	is "all of them in text" "$(shunt service show range | awk '$1 == "address" { print $2 }')" \
+		"$VIP4:1-9,198.51.100.2:5"
+	shunt flush
 }
 
 empty() {
@@ -432,6 +449,7 @@ json "its servers are an empty array" "[]" '.[].servers | tojson'
 shunt server add bare 10.0.0.11
 shapes "servers without traffic" tr
 shunt flush
+kinds
 configure
 traffic
 values

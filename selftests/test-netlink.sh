@@ -48,6 +48,8 @@ connections() {
 	shunt server add udp-nat 10.1.0.21
 	shunt service add udp-nat6 udp "[$VIP6]:5353" mode nat
 	shunt server add udp-nat6 2001:db8:b::21
+	shunt service add marked tcp,udp fwmark 7
+	shunt service add ranges tcp,udp "$VIP4:1000-2000,$VIP4:7" scheduler maglev
 	dial dsr "$VIP4" 80
 	dial dsr6 "$VIP6" 80
 	dial nat "$VIP4" 8080

@@ -54,7 +54,11 @@ static uint32_t enum_value(const struct names *names, const char *word,
 
 void put_protocol(struct request *req, const struct arg *arg, const char *word)
 {
-	uint8_t protocol = (uint8_t)enum_value(arg->names, word, "protocol");
+	const char *both = arg->names->list[SHUNT_PROTOCOL_TCP_UDP];
+	uint8_t protocol;
+
+	protocol = (uint8_t)enum_value(arg->names, strcmp(word, "udp,tcp") ?
+				       word : both, "protocol");
 
 	request_put(req, arg->attr, &protocol, sizeof(protocol), word);
 }
@@ -195,17 +199,6 @@ static void put_address(struct request *req, const struct arg *arg,
 	request_put(req, arg->port_attr, &be_port, sizeof(be_port), word);
 }
 
-void put_endpoint(struct request *req, const struct arg *arg, const char *word)
-{
-	struct endpoint ep;
-	const char *port;
-
-	if (!parse_address(word, &ep, &port) || !port || !*port)
-		usage_error("%s is not an address with a port; expected one such as 192.0.2.1:80 or [2001:db8::1]:80",
-			    quote(word));
-	put_address(req, arg, word, &ep, port);
-}
-
 void put_target(struct request *req, const struct arg *arg, const char *word)
 {
 	struct endpoint ep;
@@ -302,6 +295,9 @@ void args_parse(const struct verb *verb, char **words, size_t count,
 
 	request_init(req, verb->cmd, verb);
 	for (; arg->put; arg++) {
+		if (next < count && arg->or_key &&
+		    !strcmp(words[next], arg->or_key))
+			continue;
 		if (next < count)
 			arg->put(req, arg, words[next++]);
 		else if (!arg->optional)

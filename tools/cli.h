@@ -12,7 +12,7 @@
 
 enum {
 	VERB_PLACES = 4,	/* the longest list, and its end */
-	VERB_KEYS = 13,		/* the same */
+	VERB_KEYS = 16,		/* the same */
 };
 
 /* What completion can ask the kernel for. */
@@ -28,6 +28,7 @@ enum suggest {
 struct arg {
 	const char *key;		/* NULL if known by its place */
 	const char *help;		/* of a key: what it is for */
+	const char *or_key;		/* of a place: the key that stands for it */
 	const char *label;		/* how help writes the value... */
 	const struct names *names;	/* ...and the words to choose from */
 	/*
@@ -87,7 +88,6 @@ void args_parse(const struct verb *verb, char **words, size_t count,
 		struct request *req);
 void put_name(struct request *req, const struct arg *arg, const char *word);
 void put_protocol(struct request *req, const struct arg *arg, const char *word);
-void put_endpoint(struct request *req, const struct arg *arg, const char *word);
 void put_target(struct request *req, const struct arg *arg, const char *word);
 void put_device(struct request *req, const struct arg *arg, const char *word);
 void put_scheduler(struct request *req, const struct arg *arg,
@@ -105,6 +105,16 @@ void put_weight(struct request *req, const struct arg *arg, const char *word);
 void put_choice(struct request *req, const struct arg *arg, const char *word);
 void put_switch(struct request *req, const struct arg *arg, const char *word);
 void put_timeout(struct request *req, const struct arg *arg, const char *word);
+
+/* ranges.c */
+void put_ranges(struct request *req, const struct arg *arg, const char *word);
+void put_fwmark(struct request *req, const struct arg *arg, const char *word);
+/* Both add what the attributes that tell a service say. */
+void ranges_read(const struct nlmsghdr *nlh, struct ranges *ranges);
+void ranges_read_nested(const struct nlattr *nest, struct ranges *ranges);
+/* Both return a string to be freed. */
+char *ranges_text(const struct ranges *ranges, char between);
+char *ranges_summary(const struct ranges *ranges);
 
 /* help.c: what returns a string returns one to be freed. */
 char *verb_title(const struct verb *verb);

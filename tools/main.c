@@ -49,6 +49,19 @@ static void change(struct request *req)
 /* What a service can be told when it is added, and later. */
 static const struct arg service_keys[VERB_KEYS] = {
 	{
+		.key = "address", .label = "ADDR:PORTS[,...]",
+		.put = put_ranges, .attr = SHUNT_A_SERVICE_ADDRESS,
+		.port_attr = SHUNT_A_SERVICE_PORT, .optional = true,
+		.help = "What the service matches, all of it: up to 64 addresses of one family, each with a port, two with a dash between, or * for all. When it is added this stands in its place and needs no key.",
+	}, {
+		.key = "fwmark", .label = "N", .put = put_fwmark,
+		.attr = SHUNT_A_SERVICE_FWMARK, .optional = true,
+		.help = "For a service without addresses: the mark of its packets, 1 to 4294967295, or in hexadecimal.",
+	}, {
+		CHOICE("family", &family_names, put_choice,
+		       SHUNT_A_SERVICE_FAMILY),
+		.help = "Of a service with a fwmark, and not to be changed; ipv4 if never set.",
+	}, {
 		CHOICE("scheduler", &scheduler_names, put_scheduler,
 		       SHUNT_A_SERVICE_SCHEDULER),
 		.help = "Chooses the server of each new connection; rr if never set.",
@@ -68,7 +81,7 @@ static const struct arg service_keys[VERB_KEYS] = {
 	}, {
 		CHOICE("on-remove", &on_remove_names, put_choice,
 		       SHUNT_A_SERVICE_ON_REMOVE),
-		.help = "What becomes of the connections of a server that is removed; keep for TCP, rehash for UDP if never set.",
+		.help = "What becomes of the connections of a server that is removed; default, if never set, is keep for TCP and rehash for UDP.",
 	}, {
 		CHOICE("on-empty", &on_empty_names, put_choice,
 		       SHUNT_A_SERVICE_ON_EMPTY),
@@ -208,9 +221,11 @@ const struct verb verbs[] = {
 			  .attr = SHUNT_A_SERVICE_NAME },
 			{ .names = &protocol_names, .put = put_protocol,
 			  .attr = SHUNT_A_SERVICE_PROTOCOL },
-			{ .label = "ADDR:PORT", .put = put_endpoint,
+			{ .label = "ADDR:PORTS[,...]|fwmark N",
+			  .put = put_ranges,
 			  .attr = SHUNT_A_SERVICE_ADDRESS,
-			  .port_attr = SHUNT_A_SERVICE_PORT },
+			  .port_attr = SHUNT_A_SERVICE_PORT,
+			  .or_key = "fwmark" },
 		},
 		.keys = service_keys,
 	}, {

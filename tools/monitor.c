@@ -67,9 +67,12 @@ static void print_word(const char *key, const struct names *names,
 
 static void service_line(const struct service *service)
 {
+	char *match = service_match(service, true);
+
 	printf(" %s", service->name);
 	print_word("", &protocol_names, service->protocol);
-	print_endpoint_text(&service->ep);
+	printf(" %s", match);
+	free(match);
 	printf(" scheduler %s", service->scheduler);
 	print_word("mode", &mode_names, service->mode);
 }
@@ -187,6 +190,8 @@ static void on_event(const struct nlmsghdr *nlh, void *data)
 		nl_nested(event.attrs[SHUNT_A_EVENT_SERVICE], services,
 			  SHUNT_A_SERVICE_MAX);
 		service_read(services, &service);
+		ranges_read_nested(event.attrs[SHUNT_A_EVENT_SERVICE],
+				   &service.ranges);
 		event.service = &service;
 	}
 	if (event.attrs[SHUNT_A_EVENT_SERVER]) {
@@ -198,6 +203,8 @@ static void on_event(const struct nlmsghdr *nlh, void *data)
 	if (is_wanted(&event, data))
 		print_record(format_enum(&event_names, event.kind, text),
 			     &event);
+	if (event.service)
+		free(service.ranges.range);
 }
 
 /* What was printed is written already: there is nothing to be done. */

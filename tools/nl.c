@@ -62,9 +62,15 @@ void request_set_command(struct request *req, uint8_t cmd)
 static void note_origin(struct request *req, uint16_t nest, uint16_t attr,
 			const char *word)
 {
+	size_t nth = 0;
+
+	for (size_t i = 0; i < req->origin_count; i++)
+		nth += req->origins[i].nest == nest &&
+		       req->origins[i].attr == attr;
 	req->origins[req->origin_count++] = (struct origin){
 		.nest = nest,
 		.attr = attr,
+		.nth = nth,
 		.word = word,
 	};
 }
@@ -74,6 +80,24 @@ void request_put(struct request *req, uint16_t attr, const void *value,
 {
 	mnl_attr_put((struct nlmsghdr *)req->message, attr, size, value);
 	note_origin(req, 0, attr, word);
+}
+
+void request_put_match(struct request *req, const struct range *range,
+		       const char *word)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)req->message;
+	struct nlattr *nest = mnl_attr_nest_start(nlh, SHUNT_A_SERVICE_MATCH);
+
+	mnl_attr_put(nlh, SHUNT_A_MATCH_ADDRESS, address_size(&range->ep),
+		     range->ep.address);
+	if (range->ep.port || range->last) {
+		mnl_attr_put_u16(nlh, SHUNT_A_MATCH_FIRST_PORT,
+				 htons(range->ep.port));
+		mnl_attr_put_u16(nlh, SHUNT_A_MATCH_LAST_PORT,
+				 htons(range->last));
+	}
+	mnl_attr_nest_end(nlh, nest);
+	note_origin(req, 0, SHUNT_A_SERVICE_MATCH, word);
 }
 
 static struct nlattr *find_attr(const struct nlmsghdr *nlh, uint16_t type)
@@ -255,15 +279,30 @@ static void open_family(void)
 }
 
 static const char *origin_word(const struct request *req, uint16_t nest,
-			       uint16_t attr)
+			       uint16_t attr, size_t nth)
 {
 	for (size_t i = 0; i < req->origin_count; i++) {
 		const struct origin *origin = &req->origins[i];
 
-		if (origin->nest == nest && origin->attr == attr)
+		if (origin->nest == nest && origin->attr == attr &&
+		    origin->nth == nth)
 			return origin->word;
 	}
 	return NULL;
+}
+
+/* How many before it are alike. */
+static size_t nth_of(const struct nlmsghdr *nlh, const struct nlattr *wanted)
+{
+	const struct nlattr *attr;
+	size_t nth = 0;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
+		if (attr == wanted)
+			break;
+		nth += mnl_attr_get_type(attr) == mnl_attr_get_type(wanted);
+	}
+	return nth;
 }
 
 /* Returns the word that the attribute at this offset of the request is from. */
@@ -276,13 +315,13 @@ static const char *find_origin(const struct request *req, uint32_t offset)
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
 		type = mnl_attr_get_type(attr);
 		if ((const char *)attr == req->message + offset)
-			return origin_word(req, 0, type);
+			return origin_word(req, 0, type, nth_of(nlh, attr));
 		if (!(attr->nla_type & NLA_F_NESTED))
 			continue;
 		mnl_attr_for_each_nested(inner, attr) {
 			if ((const char *)inner == req->message + offset)
 				return origin_word(req, type,
-						   mnl_attr_get_type(inner));
+						   mnl_attr_get_type(inner), 0);
 		}
 	}
 	return NULL;

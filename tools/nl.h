@@ -7,13 +7,14 @@
 #include <stdint.h>
 
 #include <libmnl/libmnl.h>
+#include <linux/shunt.h>
 
 #include "compiler.h"
 #include "parse.h"
 
 enum {
-	REQUEST_SIZE = 512,	/* more than all attributes of any verb take */
-	REQUEST_WORDS = 24,	/* more than those are */
+	REQUEST_SIZE = 4096,	/* more than all attributes of any verb take */
+	REQUEST_WORDS = 32 + SHUNT_MATCH_MAX,	/* more than those are */
 };
 
 struct verb;
@@ -22,6 +23,7 @@ struct verb;
 struct origin {
 	uint16_t nest;		/* the attribute it is in, 0 if in none */
 	uint16_t attr;
+	size_t nth;		/* of those that are alike */
 	const char *word;
 };
 
@@ -39,6 +41,9 @@ void request_init(struct request *req, uint8_t cmd, const struct verb *verb);
 void request_set_command(struct request *req, uint8_t cmd);
 void request_put(struct request *req, uint16_t attr, const void *value,
 		 size_t size, const char *word);
+/* An address with its ports, of which there may be several. */
+void request_put_match(struct request *req, const struct range *range,
+		       const char *word);
 /* All that is put into one nest, in whatever order, is in one attribute. */
 void request_put_nested(struct request *req, uint16_t nest,
 			const char *nest_word, uint16_t attr, uint32_t value,

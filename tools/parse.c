@@ -14,6 +14,7 @@
 static const char *const protocol_list[] = {
 	[IPPROTO_TCP] = "tcp",
 	[IPPROTO_UDP] = "udp",
+	[SHUNT_PROTOCOL_TCP_UDP] = "tcp,udp",
 };
 
 static const char *const mode_list[] = {
@@ -36,6 +37,7 @@ static const char *const on_remove_list[] = {
 	[SHUNT_ON_REMOVE_KEEP] = "keep",
 	[SHUNT_ON_REMOVE_RESET] = "reset",
 	[SHUNT_ON_REMOVE_REHASH] = "rehash",
+	[SHUNT_ON_REMOVE_DEFAULT] = "default",
 };
 
 static const char *const on_empty_list[] = {
@@ -51,6 +53,11 @@ static const char *const midstream_list[] = {
 static const char *const hash_list[] = {
 	[SHUNT_HASH_BY_SOURCE_PORT] = "source-port",
 	[SHUNT_HASH_BY_SOURCE] = "source",
+};
+
+static const char *const family_list[] = {
+	[SHUNT_FAMILY_IPV4] = "ipv4",
+	[SHUNT_FAMILY_IPV6] = "ipv6",
 };
 
 static const char *const switch_list[] = { "off", "on" };
@@ -187,6 +194,11 @@ const struct names hash_names = {
 	.count = ARRAY_SIZE(hash_list),
 };
 
+const struct names family_names = {
+	.list = family_list,
+	.count = ARRAY_SIZE(family_list),
+};
+
 const struct names no_seed_names = {
 	.list = no_seed_list,
 	.count = ARRAY_SIZE(no_seed_list),
@@ -257,6 +269,40 @@ bool parse_seconds(const char *word, uint32_t min, uint32_t max,
 		return false;
 	*seconds *= unit;
 	return *seconds >= min;
+}
+
+bool parse_mark(const char *word, uint32_t *mark)
+{
+	size_t digits;
+
+	if (strncmp(word, "0x", 2))
+		return parse_number(word, 1, UINT32_MAX, mark);
+	digits = strlen(word + 2);
+	if (!digits || digits > 8 ||
+	    strspn(word + 2, "0123456789abcdefABCDEF") != digits)
+		return false;
+	*mark = (uint32_t)strtoul(word, NULL, 16);
+	return *mark;
+}
+
+bool parse_ports(const char *word, struct range *range)
+{
+	char text[sizeof("65535")] = "";
+	const char *dash = strchr(word, '-');
+	uint32_t first, last;
+
+	range->ep.port = 0;
+	range->last = 0;
+	if (!strcmp(word, "*"))
+		return true;
+	if (dash && (size_t)(dash - word) < sizeof(text))
+		memcpy(text, word, (size_t)(dash - word));
+	if (!parse_number(dash ? text : word, 1, UINT16_MAX, &first) ||
+	    !parse_number(dash ? dash + 1 : word, first, UINT16_MAX, &last))
+		return false;
+	range->ep.port = (uint16_t)first;
+	range->last = (uint16_t)last;
+	return true;
 }
 
 bool parse_name(const char *word, size_t max)
@@ -360,6 +406,24 @@ void format_endpoint(const struct endpoint *ep, char text[ENDPOINT_TEXT])
 			 address, ep->port);
 	else
 		snprintf(text, ENDPOINT_TEXT, "%s", address);
+}
+
+void format_range(const struct range *range, char text[RANGE_TEXT])
+{
+	struct endpoint ep = range->ep;
+	char address[ADDRESS_TEXT];
+	size_t len;
+
+	if (!range->last) {
+		format_address(&ep, address);
+		snprintf(text, RANGE_TEXT,
+			 ep.family == AF_INET6 ? "[%s]:*" : "%s:*", address);
+		return;
+	}
+	format_endpoint(&ep, text);
+	len = strlen(text);
+	if (range->last != ep.port)
+		snprintf(text + len, RANGE_TEXT - len, "-%u", range->last);
 }
 
 const char *format_enum(const struct names *names, uint32_t value,

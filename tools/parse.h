@@ -21,6 +21,7 @@ extern const struct names on_remove_names;
 extern const struct names on_empty_names;
 extern const struct names midstream_names;
 extern const struct names hash_names;
+extern const struct names family_names;
 extern const struct names switch_names;
 extern const struct names answer_names;
 extern const struct names server_state_names;
@@ -41,9 +42,22 @@ struct endpoint {
 	uint16_t port;		/* host order, 0 if there is none */
 };
 
+/* An address with ports from that of the endpoint to the last; 0 and 0: all. */
+struct range {
+	struct endpoint ep;
+	uint16_t last;
+};
+
+/* To be freed. */
+struct ranges {
+	struct range *range;
+	size_t count;
+};
+
 enum {
 	ADDRESS_TEXT = INET6_ADDRSTRLEN,
 	ENDPOINT_TEXT = INET6_ADDRSTRLEN + sizeof("[]:65535"),
+	RANGE_TEXT = ENDPOINT_TEXT + sizeof("-65535"),
 	ENUM_TEXT = sizeof("4294967295"),
 };
 
@@ -52,6 +66,10 @@ bool parse_number(const char *word, uint32_t min, uint32_t max,
 /* A number of seconds, or with one of s, m, h and d behind it, of those. */
 bool parse_seconds(const char *word, uint32_t min, uint32_t max,
 		   uint32_t *seconds);
+/* The same, or 0x and hexadecimal digits. */
+bool parse_mark(const char *word, uint32_t *mark);
+/* What stands behind the colon: a port, two with a dash between, or a star. */
+bool parse_ports(const char *word, struct range *range);
 bool parse_name(const char *word, size_t max);
 bool parse_device(const char *word);
 bool parse_enum(const struct names *names, const char *word, uint32_t *value);
@@ -65,6 +83,8 @@ size_t address_size(const struct endpoint *ep);
 void format_address(const struct endpoint *ep, char text[ADDRESS_TEXT]);
 /* What this writes, parse_address reads. */
 void format_endpoint(const struct endpoint *ep, char text[ENDPOINT_TEXT]);
+/* What this writes, parse_address and parse_ports read. */
+void format_range(const struct range *range, char text[RANGE_TEXT]);
 /* A value of a newer kernel is written as its number. */
 const char *format_enum(const struct names *names, uint32_t value,
 			char text[ENUM_TEXT]);

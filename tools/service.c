@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ void service_read(const struct nlattr *const *attrs, struct service *service)
 		(uint8_t)nl_number(attrs[SHUNT_A_SERVICE_PROTOCOL]);
 	nl_endpoint(attrs[SHUNT_A_SERVICE_ADDRESS],
 		    attrs[SHUNT_A_SERVICE_PORT], &service->ep);
+	service->fwmark = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_FWMARK]);
+	service->family = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_FAMILY]);
 	snprintf(service->scheduler, sizeof(service->scheduler), "%s",
 		 nl_string(attrs[SHUNT_A_SERVICE_SCHEDULER]));
 	service->mode = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_MODE]);
@@ -63,14 +66,16 @@ static void read_service(const struct nlmsghdr *nlh, void *data)
 			die("out of memory");
 	}
 	nl_attrs(nlh, attrs, SHUNT_A_SERVICE_MAX);
-	service_read(attrs, &list->services[list->count++]);
+	service_read(attrs, &list->services[list->count]);
+	ranges_read(nlh, &list->services[list->count++].ranges);
 }
 
 static void reset(void *data)
 {
 	struct service_list *list = data;
 
-	list->count = 0;
+	while (list->count)
+		free(list->services[--list->count].ranges.range);
 }
 
 static int compare(const void *a, const void *b)
@@ -118,9 +123,44 @@ static void join(struct service_list *list, struct server_list *servers)
 	free(index);
 }
 
+char *service_match(const struct service *service, bool all)
+{
+	char *text;
+	FILE *out;
+
+	if (service->ranges.count)
+		return all ? ranges_text(&service->ranges, ',') :
+			     ranges_summary(&service->ranges);
+	out = open_text(&text);
+	fprintf(out, "fwmark %" PRIu32, service->fwmark);
+	if (service->family != SHUNT_FAMILY_IPV4)
+		fprintf(out, " family %s", family_names.list[SHUNT_FAMILY_IPV6]);
+	fclose(out);
+	return text;
+}
+
+static void print_match(const struct service *service)
+{
+	char *words;
+
+	if (print_is_text()) {
+		words = service_match(service, false);
+		print_cell(words);
+		free(words);
+		return;
+	}
+	print_endpoint("address", "port", &service->ep);
+	words = ranges_text(&service->ranges, ' ');
+	print_words("addresses", words);
+	free(words);
+	print_number("fwmark", service->fwmark);
+	print_enum("family", &family_names, service->family);
+}
+
 static void print_policies(const struct service *service)
 {
-	bool tcp = service->protocol == IPPROTO_TCP;
+	bool tcp = service->protocol != IPPROTO_UDP;
+	bool udp = service->protocol != IPPROTO_TCP;
 
 	if (service->has_table) {
 		print_number("table-size", service->table_size);
@@ -136,7 +176,7 @@ static void print_policies(const struct service *service)
 	print_enum("on-empty", &on_empty_names, service->on_empty);
 	if (tcp)
 		print_enum("midstream", &midstream_names, service->midstream);
-	else
+	if (udp)
 		print_flag("packet", &switch_names, service->packet);
 	print_number_or("limit", service->limit, no_limit_names.list[0]);
 	print_number("stateless", service->stateless);
@@ -147,7 +187,7 @@ void service_print(const struct service *service)
 {
 	print_string("name", service->name);
 	print_enum("protocol", &protocol_names, service->protocol);
-	print_endpoint("address", "port", &service->ep);
+	print_match(service);
 	print_string("scheduler", service->scheduler);
 	print_enum("mode", &mode_names, service->mode);
 	per_state_print("timeouts", &service->timeouts);
@@ -182,8 +222,14 @@ static void print_service(const struct service *service)
 static void print_details(const struct service *service)
 {
 	static const char *const headings[] = { "STATE", "TIMEOUT", "CONNS" };
+	char *list;
 
 	print_single();
+	if (service->ranges.count > 1) {
+		list = ranges_text(&service->ranges, ',');
+		print_string("address", list);
+		free(list);
+	}
 	print_policies(service);
 	print_end();
 
@@ -225,6 +271,7 @@ void service_show(struct request *req)
 	print_end();
 	if (req->subject && list.count && print_is_text())
 		print_details(&list.services[0]);
+	reset(&list);
 	free(list.services);
 	free(servers.servers);
 }

@@ -14,6 +14,9 @@ struct service {
 	char name[SHUNT_NAME_MAX + 1];
 	uint8_t protocol;
 	struct endpoint ep;
+	struct ranges ranges;
+	uint32_t fwmark;
+	uint32_t family;
 	char scheduler[SHUNT_SCHEDULER_MAX + 1];
 	uint32_t mode;
 	struct per_state timeouts;
@@ -37,8 +40,10 @@ struct service {
 	struct server *last;
 };
 
-/* From the attributes that tell a service. */
+/* From the attributes that tell a service, but for its ranges. */
 void service_read(const struct nlattr *const *attrs, struct service *service);
+/* What it matches, as it can be typed, or of several addresses the first; to be freed. */
+char *service_match(const struct service *service, bool all);
 /* What is known of the service itself: all of a record but its servers. */
 void service_print(const struct service *service);
 

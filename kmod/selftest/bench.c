@@ -74,7 +74,7 @@ static const u8 header[] __initconst = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 
 static int __init add_server(struct shunt_bench *bench, struct shunt_service *service,
 			     u8 mode, __be16 port)
 {
-	bool ipv4 = service->key.family == NFPROTO_IPV4;
+	bool ipv4 = service->family == NFPROTO_IPV4;
 	const struct shunt_server_change change = {
 		.has = BIT(SHUNT_SERVER_MODE),
 		.value = { [SHUNT_SERVER_MODE] = SHUNT_MODE_NAT },
@@ -98,12 +98,8 @@ static int __init add_service(struct shunt_bench *bench, const struct bench_serv
 			      u8 protocol, u8 family)
 {
 	bool ipv4 = family == NFPROTO_IPV4;
-	struct shunt_service_key key = {
-		.port = htons(of->port),
-		.family = family,
-		.protocol = protocol,
-	};
 	struct shunt_service_change change = of->change;
+	struct shunt_match_entry *entry;
 	struct shunt_service *service;
 	char name[SHUNT_NAME_MAX + 1];
 	struct shunt_refusal no;
@@ -112,10 +108,21 @@ static int __init add_service(struct shunt_bench *bench, const struct bench_serv
 
 	if (of->protocol && of->protocol != protocol)
 		return 0;
-	memcpy(&key.addr, ipv4 ? vip4 : vip6, ipv4 ? sizeof(vip4) : sizeof(vip6));
+	change.match = kzalloc(struct_size(change.match, entry, 1), GFP_KERNEL);
+	if (!change.match)
+		return -ENOMEM;
+	change.match->count = 1;
+	entry = change.match->entry;
+	entry->first = of->port;
+	entry->last = of->port;
+	memcpy(&entry->addr, ipv4 ? vip4 : vip6, ipv4 ? sizeof(vip4) : sizeof(vip6));
 	snprintf(name, sizeof(name), "%u-%u-%u", of->port, protocol, family);
 	change.sched = &shunt_sched_rr;
-	err = shunt_service_add(&bench->sn, name, &key, &change, &no);
+	err = shunt_service_add(&bench->sn, name, family,
+				protocol == IPPROTO_TCP ? SHUNT_CARRIES_TCP : SHUNT_CARRIES_UDP,
+				&change, &no);
+	if (err)
+		kfree(change.match);
 	service = shunt_service_by_name(&bench->sn, name);
 	for (i = 0; i < of->servers && !err; i++)
 		err = add_server(bench, service, of->mode, htons(of->server + i));
@@ -312,7 +319,7 @@ int __init shunt_bench_remove(struct shunt_bench *bench)
 	int err;
 
 	rcu_read_lock();
-	service = shunt_match_service(&bench->sn, tuple);
+	service = shunt_match_tuple(&bench->sn, tuple, 0);
 	rcu_read_unlock();
 	mutex_lock(&bench->sn.lock);
 	server = list_first_entry(&service->servers, struct shunt_server, list);
@@ -323,7 +330,7 @@ int __init shunt_bench_remove(struct shunt_bench *bench)
 
 static void __init forget(struct shunt_net *sn, const struct shunt_tuple *tuple)
 {
-	struct shunt_service *service = shunt_match_service(sn, tuple);
+	struct shunt_service *service = shunt_match_tuple(sn, tuple, 0);
 	struct shunt_packet pkt = { .sn = sn, .tuple = *tuple };
 	struct shunt_conn *conn;
 	struct shunt_syn syn;

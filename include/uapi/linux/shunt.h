@@ -19,6 +19,8 @@
 #define SHUNT_SEED_MAX		31
 #define SHUNT_TABLE_SIZE_MIN	251
 #define SHUNT_TABLE_SIZE_MAX	131071
+#define SHUNT_MATCH_MAX		64
+#define SHUNT_PROTOCOL_TCP_UDP	255
 
 /**
  * enum shunt_mode - How packets reach a server.
@@ -101,11 +103,13 @@ enum shunt_on_expire {
  * @SHUNT_ON_REMOVE_RESET: The client's next packet is answered with a reset
  *   (TCP) or port unreachable (UDP).
  * @SHUNT_ON_REMOVE_REHASH: The client's next packet goes to another server.
+ * @SHUNT_ON_REMOVE_DEFAULT: Keep for TCP and rehash for UDP.
  */
 enum shunt_on_remove {
 	SHUNT_ON_REMOVE_KEEP,
 	SHUNT_ON_REMOVE_RESET,
 	SHUNT_ON_REMOVE_REHASH,
+	SHUNT_ON_REMOVE_DEFAULT,
 };
 
 /**
@@ -139,6 +143,14 @@ enum shunt_midstream {
 enum shunt_hash_by {
 	SHUNT_HASH_BY_SOURCE_PORT,
 	SHUNT_HASH_BY_SOURCE,
+};
+
+/**
+ * enum shunt_family - The family of a service's packets.
+ */
+enum shunt_family {
+	SHUNT_FAMILY_IPV4,
+	SHUNT_FAMILY_IPV6,
 };
 
 /**
@@ -232,6 +244,15 @@ enum {
 };
 
 enum {
+	SHUNT_A_MATCH_ADDRESS = 1,
+	SHUNT_A_MATCH_FIRST_PORT,
+	SHUNT_A_MATCH_LAST_PORT,
+
+	__SHUNT_A_MATCH_MAX,
+	SHUNT_A_MATCH_MAX = (__SHUNT_A_MATCH_MAX - 1)
+};
+
+enum {
 	SHUNT_A_SERVICE_NAME = 1,
 	SHUNT_A_SERVICE_PROTOCOL,
 	SHUNT_A_SERVICE_ADDRESS,
@@ -253,6 +274,9 @@ enum {
 	SHUNT_A_SERVICE_TABLE_SIZE,
 	SHUNT_A_SERVICE_HASH,
 	SHUNT_A_SERVICE_SEED,
+	SHUNT_A_SERVICE_MATCH,
+	SHUNT_A_SERVICE_FWMARK,
+	SHUNT_A_SERVICE_FAMILY,
 
 	__SHUNT_A_SERVICE_MAX,
 	SHUNT_A_SERVICE_MAX = (__SHUNT_A_SERVICE_MAX - 1)
