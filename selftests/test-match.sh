@@ -50,7 +50,7 @@ ranges() {
 	servers some "$v" d1 d2 d3
 	shunt service add one tcp "$vip:1081"
 	servers one "$v" d1
-	shunt service add all tcp "$vip:*" mode nat
+	shunt service add all tcp "$vip:*" mode nat timeout closed 600
 	servers all "$v" n1 n2
 	is "IPv$v, DSR: a port of a range" "$(requests 3 "http://$vip:1080/")" "d1=1 d2=1 d3=1"
 	is "IPv$v: the port of another service in it" "$(requests 3 "http://$vip:1081/")" "d1=3"
