@@ -118,7 +118,8 @@ bool shunt_match_has_addr(const struct shunt_match *match, const union nf_inet_a
 	return false;
 }
 
-static struct shunt_service *find_point(struct shunt_net *sn, const struct shunt_tuple *tuple)
+static __always_inline struct shunt_service *find_point(struct shunt_net *sn,
+							const struct shunt_tuple *tuple)
 {
 	struct shunt_point *point = rhashtable_lookup(&sn->by_tuple, tuple, by_tuple_params);
 
