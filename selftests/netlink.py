@@ -235,7 +235,7 @@ GOOD = {
     "server-set": [dict(service="web", address="10.1.0.21", port=8080, weight=9,
                         **SERVER_SETTINGS)],
     "server-drain": [dict(service="web", address="10.1.0.21", port=8080, drain_timeout=60,
-                          drain_then=1)],
+                          drain_then=0)],
     "server-del": [dict(service="web", address="10.1.0.21", port=8080)],
     "server-get": [dict(service="web")],
     "conn-get": [FILTER], "conn-del": [FILTER],
@@ -281,10 +281,17 @@ def configure(family):
         family.must(name, **values)
 
 
+def configured(family, message):
+    """A server as it is configured, without what becomes of it by itself."""
+    passing = {family.spec.sets["server"][key]["number"] for key in ("drained", "drain-timeout")}
+    return [(number, payload) for number, payload, _ in split(message[2]) if number not in passing]
+
+
 def state(family):
     devices = family.spec.sets["status"]["devices"]["number"]
     status = family.must("status-get").messages[0][2]
-    return [m[2] for name in ("service-get", "server-get") for m in family.must(name).messages] + \
+    return [m[2] for m in family.must("service-get").messages] + \
+        [configured(family, m) for m in family.must("server-get").messages] + \
         [payload for number, payload, _ in split(status) if number == devices] + \
         [parse(family, "limit-get", family.must("limit-get").messages[0])["limit"]]
 

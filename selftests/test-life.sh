@@ -230,7 +230,6 @@ has_limits() {
 has_limits web 80 10.0.0.11 11 d1 4 "d2=2 d3=2"
 has_limits nat 8080 10.1.0.21:80 21 n1 2 "n2=2"
 forget dns
-shunt service set dns timeout one-way 5
 for number in 11 12 13; do
 	shunt server set dns 10.0.0.$number upper-limit 4
 done
@@ -248,6 +247,7 @@ is "three quarters are too many still, if nothing is said" "$(server dns 11 '"\(
 port=$(shunt -j conn show server 10.0.0.11:53 | jq '.[0].client_port')
 shunt conn del service dns client "192.0.2.10:$port" >/dev/null
 is "less is room" "$(server dns 11 '"\(.connections) \(.full)"')" "2 false"
+shunt service set dns timeout one-way 1
 check "time makes room" becomes dns 12 .full false
 for number in 11 12 13; do
 	shunt server set dns 10.0.0.$number upper-limit none
