@@ -39,6 +39,7 @@
 #include "hop.h"
 #include "lookup.h"
 #include "net.h"
+#include "persist.h"
 #include "reset.h"
 #include "server.h"
 #include "service.h"
@@ -128,6 +129,19 @@ static void conn_free_rcu(struct rcu_head *rcu)
 	shunt_conn_free(container_of(rcu, struct shunt_conn, rcu));
 }
 
+/* The client of a connection has completed its handshake, as the director sees it. */
+static noinline void conn_persist(const struct shunt_conn *conn)
+{
+	const struct shunt_service *service = conn->server->service;
+	const struct shunt_persist *persist = rcu_dereference(service->persist);
+	struct shunt_tuple tuple;
+
+	if (!persist)
+		return;
+	shunt_conn_tuple(conn, &tuple);
+	shunt_persist_keep(persist, service, conn->server, &tuple.src);
+}
+
 void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to)
 {
 	struct shunt_server *server = conn->server;
@@ -138,6 +152,9 @@ void shunt_conn_become(struct shunt_conn *conn, u8 from, u8 to)
 		return;
 	shunt_server_conn_became(server, from, to);
 	shunt_table_due(server->service->sn, conn->hash, shunt_conn_left(conn));
+	if (from == SHUNT_CONN_STATE_SYN && to == SHUNT_CONN_STATE_ESTABLISHED &&
+	    unlikely(rcu_access_pointer(server->service->persist)))
+		conn_persist(conn);
 }
 
 /* Who gets true has it to free, after a grace period. */

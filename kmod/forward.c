@@ -19,6 +19,7 @@
 #include "lookup.h"
 #include "match.h"
 #include "net.h"
+#include "persist.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -103,9 +104,29 @@ static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_s
 	return forward_alone_nat(pkt, server);
 }
 
+/* The server that a packet finds by its tuple, or its client, where all else is forgotten. */
 static struct shunt_server *row_of(const struct shunt_packet *pkt, struct shunt_service *service)
 {
+	const struct shunt_persist *persist = rcu_dereference(service->persist);
+	struct shunt_persist_client client;
+
+	if (unlikely(persist)) {
+		client = shunt_persist_client(persist, &pkt->tuple.src);
+		return shunt_persist_find(persist, service, &client) ?:
+		       shunt_persist_row(persist, service, pkt, &client);
+	}
 	return shunt_sched_row(service, rcu_dereference(service->pool), pkt);
+}
+
+/* Whether the scheduler is not asked: SYNs may be forgotten, or packets go without a connection. */
+static __always_inline bool is_by_hash(const struct shunt_packet *pkt,
+				       const struct shunt_service *service, bool begins)
+{
+	u32 within = begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY;
+
+	return pkt->tuple.protocol == IPPROTO_TCP &&
+	       (shunt_pressed(pkt->sn, service, within) ||
+		(begins && shunt_limit_reached(pkt->sn, service)));
 }
 
 /*
@@ -113,20 +134,54 @@ static struct shunt_server *row_of(const struct shunt_packet *pkt, struct shunt_
  * without a connection, what was chosen before is chosen again. What is in
  * mid-stream may be older than the last change of servers.
  */
+static __always_inline struct shunt_server *choose_afresh(const struct shunt_packet *pkt,
+							  struct shunt_service *service,
+							  bool begins)
+{
+	const struct shunt_pool *pool = rcu_dereference(service->pool);
+
+	if (is_by_hash(pkt, service, begins))
+		return shunt_sched_row(service, pool, pkt);
+	if (pkt->tuple.protocol == IPPROTO_TCP && !begins)
+		return shunt_sched_midstream(service, pool, &pkt->tuple);
+	return shunt_sched_choose(service, pool, &pkt->tuple);
+}
+
+/*
+ * The same for a service that remembers its clients. Where the scheduler is not to be
+ * asked, or its answer could not be remembered, the client's address chooses.
+ */
+static noinline struct shunt_server *choose_persistent(const struct shunt_packet *pkt,
+						       struct shunt_service *service,
+						       bool begins)
+{
+	const struct shunt_persist *persist = rcu_dereference(service->persist);
+	struct shunt_persist_client client;
+	struct shunt_server *server;
+
+	/* It may have been turned off just now. */
+	if (unlikely(!persist))
+		return row_of(pkt, service);
+	client = shunt_persist_client(persist, &pkt->tuple.src);
+	server = shunt_persist_find(persist, service, &client);
+	if (!server && (shunt_persist_full(persist) || is_by_hash(pkt, service, begins)))
+		server = shunt_persist_row(persist, service, pkt, &client);
+	if (!server) {
+		server = choose_afresh(pkt, service, begins);
+		if (server && begins)
+			shunt_persist_note(persist, server, &client);
+	}
+	if (server && pkt->tuple.protocol == IPPROTO_UDP)
+		shunt_persist_keep(persist, service, server, &pkt->tuple.src);
+	return server;
+}
+
 static __always_inline struct shunt_server *choose(const struct shunt_packet *pkt,
 						   struct shunt_service *service, bool begins)
 {
-	const struct shunt_pool *pool = rcu_dereference(service->pool);
-	u32 within = begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY;
-
-	if (pkt->tuple.protocol == IPPROTO_TCP) {
-		if (shunt_pressed(pkt->sn, service, within) ||
-		    (begins && shunt_limit_reached(pkt->sn, service)))
-			return shunt_sched_row(service, pool, pkt);
-		if (!begins)
-			return shunt_sched_midstream(service, pool, &pkt->tuple);
-	}
-	return shunt_sched_choose(service, pool, &pkt->tuple);
+	if (unlikely(rcu_access_pointer(service->persist)))
+		return choose_persistent(pkt, service, begins);
+	return choose_afresh(pkt, service, begins);
 }
 
 /*
@@ -308,6 +363,16 @@ static noinline enum shunt_verdict forward_first_unknown(struct shunt_packet *pk
 	return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
 }
 
+/* The ACK that shows that the client of a SYN is there. */
+static noinline void remember(const struct shunt_packet *pkt, const struct shunt_service *service,
+			      const struct shunt_server *server)
+{
+	const struct shunt_persist *persist = rcu_dereference(service->persist);
+
+	if (persist)
+		shunt_persist_keep(persist, service, server, &pkt->tuple.src);
+}
+
 /* Any other segment. */
 static __always_inline enum shunt_verdict forward_first_segment(struct shunt_packet *pkt,
 								struct shunt_service *service)
@@ -323,6 +388,8 @@ static __always_inline enum shunt_verdict forward_first_segment(struct shunt_pac
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
 	if (unlikely(!server))
 		return forward_first_unknown(pkt, service, syn);
+	if (unlikely(rcu_access_pointer(service->persist)))
+		remember(pkt, service, server);
 	return forward_connected(pkt, service, server, syn);
 }
 

@@ -9,6 +9,7 @@
 #include "link.h"
 #include "net.h"
 #include "netlink.h"
+#include "persist.h"
 #include "selftest.h"
 #include "service.h"
 #include "stats.h"
@@ -81,12 +82,15 @@ static int __init shunt_init(void)
 	err = shunt_conn_init();
 	if (err)
 		return err;
+	err = shunt_persist_init();
+	if (err)
+		goto err_conn;
 	err = shunt_selftest();
 	if (err)
-		goto err_conn;
+		goto err_persist;
 	err = register_pernet_subsys(&net_ops);
 	if (err)
-		goto err_conn;
+		goto err_persist;
 	err = shunt_link_init();
 	if (err)
 		goto err_net;
@@ -104,6 +108,8 @@ err_link:
 	shunt_link_exit();
 err_net:
 	unregister_pernet_subsys(&net_ops);
+err_persist:
+	shunt_persist_exit();
 err_conn:
 	shunt_conn_exit();
 	return err;
@@ -115,7 +121,8 @@ static void __exit shunt_exit(void)
 	shunt_ingress_exit();
 	shunt_link_exit();
 	unregister_pernet_subsys(&net_ops);
-	/* Servers and services are freed by callbacks too; this waits for all. */
+	/* Servers and services are freed by callbacks too; these wait for all. */
+	shunt_persist_exit();
 	shunt_conn_exit();
 }
 

@@ -19,6 +19,7 @@ struct shunt_buckets;
 struct shunt_drops;
 struct shunt_half_open;
 struct shunt_hops;
+struct shunt_persists;
 struct shunt_ranges;
 struct shunt_syns;
 struct shunt_table;
@@ -52,6 +53,7 @@ struct shunt_net {
 	u32 next_id;				/* of services and servers; lock */
 	u32 generation;				/* of the configuration; lock */
 	u32 limit;				/* maximum of connections; written under lock */
+	u32 persist_limit;			/* of clients remembered; the same */
 	u32 service_count;			/* lock */
 	u32 server_count;			/* lock */
 	u64 *retired_drops;			/* of services deleted, by reason; lock */
@@ -70,6 +72,7 @@ struct shunt_net {
 	struct list_head watched;		/* servers that time changes; lock */
 	struct delayed_work watch;		/* watch.c */
 	struct work_struct reap;		/* service.c */
+	struct shunt_persists *persists;	/* NULL before the first; lock; persist.c */
 
 	/* What new connections and refused packets write, away from what every packet reads. */
 	atomic_long_t conns ____cacheline_aligned;	/* in the table */

@@ -17,6 +17,7 @@
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
+#include "persist.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -113,6 +114,26 @@ static int get_seed(struct genl_info *info, const char **seed)
 				  "a seed has up to 31 letters, digits, '.', '_' or '-'");
 }
 
+/* What a request says of persistence; the group's name stays in its memory. */
+static int get_persist(struct genl_info *info, struct shunt_service_change *change)
+{
+	struct nlattr **attrs = info->attrs;
+
+	if (attrs[SHUNT_A_SERVICE_PERSIST]) {
+		change->has_persist = true;
+		change->persist = nla_get_u32(attrs[SHUNT_A_SERVICE_PERSIST]);
+	}
+	if (attrs[SHUNT_A_SERVICE_PERSIST_PREFIX])
+		change->persist_prefix = nla_get_u8(attrs[SHUNT_A_SERVICE_PERSIST_PREFIX]);
+	if (!attrs[SHUNT_A_SERVICE_PERSIST_GROUP])
+		return 0;
+	change->persist_group = nla_data(attrs[SHUNT_A_SERVICE_PERSIST_GROUP]);
+	if (is_one_word(change->persist_group))
+		return 0;
+	return shunt_nl_refuse_do(info, -EINVAL, SHUNT_A_SERVICE_PERSIST_GROUP,
+				  "the name of a persist-group has up to 31 letters, digits, '.', '_' or '-'");
+}
+
 /* The timeouts of a request, by state; what is absent stays 0. */
 static int get_timeouts(struct genl_info *info, u32 *timeouts)
 {
@@ -166,7 +187,7 @@ static int get_service_change(struct genl_info *info, struct shunt_service_chang
 	if (info->attrs[SHUNT_A_SERVICE_TABLE_SIZE])
 		change->table_size = nla_get_u32(info->attrs[SHUNT_A_SERVICE_TABLE_SIZE]);
 	return get_sched(info, &change->sched) ?: get_seed(info, &change->seed) ?:
-	       get_timeouts(info, change->timeouts);
+	       get_timeouts(info, change->timeouts) ?: get_persist(info, change);
 }
 
 /* The protocols of the service to be. */
@@ -321,13 +342,18 @@ int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info)
 
 int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
+	const struct nlattr *persist = info->attrs[SHUNT_A_LIMIT_PERSIST];
 	const struct nlattr *limit = info->attrs[SHUNT_A_LIMIT_LIMIT];
 	struct shunt_net *sn = shunt_nl_net(info);
 
-	if (!limit)
+	if (!limit && !persist)
 		return shunt_nl_refuse_do(info, -EINVAL, 0, "a limit must be given");
 	mutex_lock(&sn->lock);
-	WRITE_ONCE(sn->limit, nla_get_u32(limit) ?: shunt_limit_default());
+	if (limit)
+		WRITE_ONCE(sn->limit, nla_get_u32(limit) ?: shunt_limit_default());
+	if (persist)
+		WRITE_ONCE(sn->persist_limit,
+			   nla_get_u32(persist) ?: shunt_persist_limit_default());
 	shunt_event_limit(sn);
 	mutex_unlock(&sn->lock);
 	return 0;

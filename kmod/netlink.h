@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The generic netlink family and what its requests (netlink.c) and listings
- * (netlink_show.c, netlink_conn.c) share.
+ * (netlink_show.c, netlink_conn.c, netlink_persist.c) share.
  */
 #ifndef SHUNT_NETLINK_H
 #define SHUNT_NETLINK_H

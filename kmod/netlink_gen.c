@@ -46,6 +46,10 @@ static const struct netlink_range_validation shunt_a_service_table_size_range = 
 	.max	= SHUNT_TABLE_SIZE_MAX,
 };
 
+static const struct netlink_range_validation shunt_a_service_persist_range = {
+	.max	= SHUNT_PERSIST_MAX,
+};
+
 static const struct netlink_range_validation shunt_a_server_weight_range = {
 	.max	= SHUNT_WEIGHT_MAX,
 };
@@ -76,7 +80,7 @@ const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1] 
 };
 
 /* SHUNT_CMD_SERVICE_ADD - do */
-static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_FAMILY + 1] = {
+static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_PERSIST_GROUP + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_PROTOCOL] = { .type = NLA_U8, },
 	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
@@ -96,10 +100,13 @@ static const struct nla_policy shunt_service_add_nl_policy[SHUNT_A_SERVICE_FAMIL
 	[SHUNT_A_SERVICE_TABLE_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_service_table_size_range),
 	[SHUNT_A_SERVICE_HASH] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_SEED] = { .type = NLA_NUL_STRING, .len = SHUNT_SEED_MAX, },
+	[SHUNT_A_SERVICE_PERSIST] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_service_persist_range),
+	[SHUNT_A_SERVICE_PERSIST_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, SHUNT_PREFIX_MAX),
+	[SHUNT_A_SERVICE_PERSIST_GROUP] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 };
 
 /* SHUNT_CMD_SERVICE_SET - do */
-static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_FAMILY + 1] = {
+static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_PERSIST_GROUP + 1] = {
 	[SHUNT_A_SERVICE_NAME] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 	[SHUNT_A_SERVICE_ADDRESS] = { .type = NLA_BINARY, },
 	[SHUNT_A_SERVICE_PORT] = { .type = NLA_U16, },
@@ -118,6 +125,9 @@ static const struct nla_policy shunt_service_set_nl_policy[SHUNT_A_SERVICE_FAMIL
 	[SHUNT_A_SERVICE_TABLE_SIZE] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_service_table_size_range),
 	[SHUNT_A_SERVICE_HASH] = NLA_POLICY_MAX(NLA_U32, 1),
 	[SHUNT_A_SERVICE_SEED] = { .type = NLA_NUL_STRING, .len = SHUNT_SEED_MAX, },
+	[SHUNT_A_SERVICE_PERSIST] = NLA_POLICY_FULL_RANGE(NLA_U32, &shunt_a_service_persist_range),
+	[SHUNT_A_SERVICE_PERSIST_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, SHUNT_PREFIX_MAX),
+	[SHUNT_A_SERVICE_PERSIST_GROUP] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
 };
 
 /* SHUNT_CMD_SERVICE_DEL - do */
@@ -215,8 +225,9 @@ static const struct nla_policy shunt_limit_get_nl_policy[SHUNT_A_LIMIT_PAD + 1] 
 };
 
 /* SHUNT_CMD_LIMIT_SET - do */
-static const struct nla_policy shunt_limit_set_nl_policy[SHUNT_A_LIMIT_LIMIT + 1] = {
+static const struct nla_policy shunt_limit_set_nl_policy[SHUNT_A_LIMIT_PERSIST + 1] = {
 	[SHUNT_A_LIMIT_LIMIT] = { .type = NLA_U32, },
+	[SHUNT_A_LIMIT_PERSIST] = { .type = NLA_U32, },
 };
 
 /* SHUNT_CMD_SERVER_DRAIN - do */
@@ -228,20 +239,36 @@ static const struct nla_policy shunt_server_drain_nl_policy[SHUNT_A_SERVER_DRAIN
 	[SHUNT_A_SERVER_DRAIN_THEN] = NLA_POLICY_MAX(NLA_U32, 2),
 };
 
+/* SHUNT_CMD_PERSIST_GET - dump */
+static const struct nla_policy shunt_persist_get_nl_policy[SHUNT_A_PERSIST_PREFIX + 1] = {
+	[SHUNT_A_PERSIST_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_PERSIST_GROUP] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_PERSIST_CLIENT] = { .type = NLA_BINARY, },
+	[SHUNT_A_PERSIST_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, SHUNT_PREFIX_MAX),
+};
+
+/* SHUNT_CMD_PERSIST_DEL - do */
+static const struct nla_policy shunt_persist_del_nl_policy[SHUNT_A_PERSIST_PREFIX + 1] = {
+	[SHUNT_A_PERSIST_SERVICE] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_PERSIST_GROUP] = { .type = NLA_NUL_STRING, .len = SHUNT_NAME_MAX, },
+	[SHUNT_A_PERSIST_CLIENT] = { .type = NLA_BINARY, },
+	[SHUNT_A_PERSIST_PREFIX] = NLA_POLICY_RANGE(NLA_U8, 1, SHUNT_PREFIX_MAX),
+};
+
 /* Ops table for shunt */
 static const struct genl_split_ops shunt_nl_ops[] = {
 	{
 		.cmd		= SHUNT_CMD_SERVICE_ADD,
 		.doit		= shunt_nl_service_add_doit,
 		.policy		= shunt_service_add_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_FAMILY,
+		.maxattr	= SHUNT_A_SERVICE_PERSIST_GROUP,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
 		.cmd		= SHUNT_CMD_SERVICE_SET,
 		.doit		= shunt_nl_service_set_doit,
 		.policy		= shunt_service_set_nl_policy,
-		.maxattr	= SHUNT_A_SERVICE_FAMILY,
+		.maxattr	= SHUNT_A_SERVICE_PERSIST_GROUP,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -346,7 +373,7 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.cmd		= SHUNT_CMD_LIMIT_SET,
 		.doit		= shunt_nl_limit_set_doit,
 		.policy		= shunt_limit_set_nl_policy,
-		.maxattr	= SHUNT_A_LIMIT_LIMIT,
+		.maxattr	= SHUNT_A_LIMIT_PERSIST,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 	{
@@ -354,6 +381,22 @@ static const struct genl_split_ops shunt_nl_ops[] = {
 		.doit		= shunt_nl_server_drain_doit,
 		.policy		= shunt_server_drain_nl_policy,
 		.maxattr	= SHUNT_A_SERVER_DRAIN_THEN,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+	{
+		.cmd		= SHUNT_CMD_PERSIST_GET,
+		.start		= shunt_nl_persist_get_start,
+		.dumpit		= shunt_nl_persist_get_dumpit,
+		.done		= shunt_nl_persist_get_done,
+		.policy		= shunt_persist_get_nl_policy,
+		.maxattr	= SHUNT_A_PERSIST_PREFIX,
+		.flags		= GENL_CMD_CAP_DUMP,
+	},
+	{
+		.cmd		= SHUNT_CMD_PERSIST_DEL,
+		.doit		= shunt_nl_persist_del_doit,
+		.policy		= shunt_persist_del_nl_policy,
+		.maxattr	= SHUNT_A_PERSIST_PREFIX,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -15,6 +15,9 @@
 extern const struct nla_policy shunt_match_nl_policy[SHUNT_A_MATCH_LAST_PORT + 1];
 extern const struct nla_policy shunt_timeouts_nl_policy[SHUNT_A_TIMEOUTS_ANSWERED + 1];
 
+int shunt_nl_persist_get_start(struct netlink_callback *cb);
+int shunt_nl_persist_get_done(struct netlink_callback *cb);
+
 int shunt_nl_service_add_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_service_set_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_service_del_doit(struct sk_buff *skb, struct genl_info *info);
@@ -35,6 +38,9 @@ int shunt_nl_detach_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_limit_set_doit(struct sk_buff *skb, struct genl_info *info);
 int shunt_nl_server_drain_doit(struct sk_buff *skb, struct genl_info *info);
+int shunt_nl_persist_get_dumpit(struct sk_buff *skb,
+				struct netlink_callback *cb);
+int shunt_nl_persist_del_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	SHUNT_NLGRP_EVENTS,

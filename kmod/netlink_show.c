@@ -6,10 +6,12 @@
  * between.
  */
 #include "conn.h"
+#include "group.h"
 #include "ingress.h"
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
+#include "persist.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -142,6 +144,14 @@ static int put_hashing(struct sk_buff *skb, const struct shunt_service *service,
 	return err;
 }
 
+static int put_persist(struct sk_buff *skb, const struct shunt_service *service)
+{
+	return nla_put_u32(skb, SHUNT_A_SERVICE_PERSIST, service->persist_seconds) ?:
+	       nla_put_u8(skb, SHUNT_A_SERVICE_PERSIST_PREFIX, service->persist_prefix) ?:
+	       nla_put_string(skb, SHUNT_A_SERVICE_PERSIST_GROUP,
+			      service->group ? service->group->name : "");
+}
+
 int shunt_nl_put_service(struct sk_buff *skb, const struct shunt_service *service)
 {
 	const struct shunt_pool *pool =
@@ -158,6 +168,7 @@ int shunt_nl_put_service(struct sk_buff *skb, const struct shunt_service *servic
 	       nla_put_string(skb, SHUNT_A_SERVICE_SCHEDULER, pool->sched->name) ?:
 	       put_hashing(skb, service, pool->sched) ?:
 	       put_settings(skb, service) ?:
+	       put_persist(skb, service) ?:
 	       put_by_state(skb, SHUNT_A_SERVICE_STATES, states, service->protocols) ?:
 	       nla_put_u64_64bit(skb, SHUNT_A_SERVICE_STATELESS, counts[SHUNT_COUNT_STATELESS],
 				 SHUNT_A_SERVICE_PAD) ?:
@@ -456,6 +467,7 @@ static void net_counts(struct shunt_net *sn, u64 *counts)
 
 int shunt_nl_put_limit(struct sk_buff *skb, struct shunt_net *sn)
 {
+	u32 clients = sn->persists ? atomic_read(&sn->persists->count) : 0;
 	u64 counts[SHUNT_COUNTS];
 
 	net_counts(sn, counts);
@@ -470,7 +482,11 @@ int shunt_nl_put_limit(struct sk_buff *skb, struct shunt_net *sn)
 	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_HALF_OPEN_RECYCLED,
 				 counts[SHUNT_COUNT_HALF_OPEN], SHUNT_A_LIMIT_PAD) ?:
 	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_SYNS_FORGOTTEN,
-				 counts[SHUNT_COUNT_SYN_FORGOTTEN], SHUNT_A_LIMIT_PAD);
+				 counts[SHUNT_COUNT_SYN_FORGOTTEN], SHUNT_A_LIMIT_PAD) ?:
+	       nla_put_u32(skb, SHUNT_A_LIMIT_PERSIST, sn->persist_limit) ?:
+	       nla_put_u32(skb, SHUNT_A_LIMIT_PERSIST_ENTRIES, clients) ?:
+	       nla_put_u64_64bit(skb, SHUNT_A_LIMIT_PERSIST_BEYOND,
+				 counts[SHUNT_COUNT_PERSIST_BEYOND], SHUNT_A_LIMIT_PAD);
 }
 
 int shunt_nl_limit_get_doit(struct sk_buff *skb, struct genl_info *info)

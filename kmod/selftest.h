@@ -18,6 +18,7 @@ int shunt_table_selftest(void);
 int shunt_nat_selftest(void);
 int shunt_tcp_selftest(void);
 int shunt_syn_selftest(void);
+int shunt_persist_selftest(void);
 int shunt_fixture_selftest(void);
 int shunt_offload_selftest(void);
 
@@ -25,8 +26,9 @@ int shunt_offload_selftest(void);
 static inline int shunt_selftest(void)
 {
 	return shunt_packet_selftest() ?: shunt_tcp_selftest() ?: shunt_syn_selftest() ?:
-	       shunt_sched_selftest() ?: shunt_filter_selftest() ?: shunt_table_selftest() ?:
-	       shunt_match_selftest() ?: shunt_nat_selftest() ?: shunt_fixture_selftest() ?:
+	       shunt_persist_selftest() ?: shunt_sched_selftest() ?: shunt_filter_selftest() ?:
+	       shunt_table_selftest() ?: shunt_match_selftest() ?: shunt_nat_selftest() ?:
+	       shunt_fixture_selftest() ?:
 	       shunt_offload_selftest();
 }
 

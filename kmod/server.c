@@ -3,10 +3,12 @@
  * Real servers, from when they are configured to when they are freed; who owns
  * them and who may hold them is told in service.c.
  */
+#include <linux/jhash.h>
 #include <linux/slab.h>
 
 #include "conn.h"
 #include "event.h"
+#include "group.h"
 #include "limit.h"
 #include "link.h"
 #include "match.h"
@@ -275,6 +277,7 @@ static struct shunt_server *server_alloc(struct shunt_service *service,
 	}
 	server->service = service;
 	server->addr = *addr;
+	server->host = jhash2(addr->all, ARRAY_SIZE(addr->all), 0) ?: 1;
 	server->port = port;
 	server->answer.addr = *addr;
 	server->answer.port = port;
@@ -528,6 +531,7 @@ int shunt_server_del(struct shunt_server *server, struct shunt_refusal *no)
 	shunt_watch_end(server);
 	sn->server_count--;
 	shunt_pool_publish(service, pool);
+	shunt_group_lose(server);
 	shunt_event_server(server, SHUNT_EVENT_SERVER_REMOVED);
 	shunt_event_review(service);
 	server->removed_at = get_state_synchronize_rcu();

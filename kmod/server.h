@@ -41,6 +41,7 @@ struct shunt_server {
 	struct list_head list;		/* in service->servers, in order of id */
 	struct list_head leaving;	/* in the reaper's list while removed */
 	u32 id;
+	u32 host;			/* of addr, never 0; persist.c */
 	u32 weight;
 	u8 state;			/* enum shunt_server_state, as configured */
 	bool backup;

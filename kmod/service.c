@@ -26,11 +26,13 @@
 
 #include "conn.h"
 #include "event.h"
+#include "group.h"
 #include "hook.h"
 #include "hop.h"
 #include "limit.h"
 #include "link.h"
 #include "match.h"
+#include "persist.h"
 #include "pool.h"
 #include "sched.h"
 #include "server.h"
@@ -61,6 +63,7 @@ static void service_free(struct rcu_head *rcu)
 
 	kvfree(rcu_dereference_raw(service->pool));
 	kfree(rcu_dereference_raw(service->match));
+	kfree(rcu_dereference_raw(service->persist));
 	free_percpu(service->drops);
 	kfree(service);
 }
@@ -91,6 +94,7 @@ static void service_release(struct shunt_service *service)
 		shunt_server_release(server);
 	}
 	list_del(&service->leaving);
+	shunt_group_leave(service);
 	shunt_drops_add(service->drops, sn->retired_drops);
 	call_rcu(&service->rcu, service_free);
 }
@@ -317,6 +321,7 @@ static struct shunt_service *service_alloc(struct shunt_net *sn, const char *nam
 	service->on_remove = SHUNT_ON_REMOVE_DEFAULT;
 	memcpy(service->timeouts, shunt_timeouts, sizeof(service->timeouts));
 	service->hashing.table_size = SHUNT_ROWS_SIZE;
+	service->persist_prefix = service->family == NFPROTO_IPV4 ? 32 : 128;
 	get_random_bytes(&service->secret, sizeof(service->secret));
 	change_apply(service, change);
 	spin_lock_init(&service->sched_lock);
@@ -367,6 +372,7 @@ int shunt_service_add(struct shunt_net *sn, const char *name, u8 family, u8 prot
 {
 	bool first = !sn->service_count;
 	struct shunt_service *service;
+	struct shunt_group_plan plan;
 	int err;
 
 	if (shunt_service_by_name(sn, name))
@@ -379,18 +385,19 @@ int shunt_service_add(struct shunt_net *sn, const char *name, u8 family, u8 prot
 	service = service_alloc(sn, name, family, protocols, change);
 	if (!service)
 		return shunt_refuse(no, -ENOMEM, 0, "there is no memory for the service");
-	err = shunt_match_check(service, change->match, no);
-	if (err) {
-		service_free(&service->rcu);
-		return err;
-	}
+	err = shunt_match_check(service, change->match, no) ?:
+	      shunt_group_plan(service, change, &plan, no);
+	if (err)
+		goto err_service;
+	shunt_refuse(no, 0, 0, "there is no memory for the service");
 	if (first) {
 		err = net_start(sn);
 		if (err)
-			goto err_service;
+			goto err_plan;
 	}
 	err = service_link(service, change->match);
 	if (!err) {
+		shunt_group_apply(service, &plan);
 		shunt_event_service(service, SHUNT_EVENT_SERVICE_ADDED);
 		return 0;
 	}
@@ -400,10 +407,12 @@ int shunt_service_add(struct shunt_net *sn, const char *name, u8 family, u8 prot
 		synchronize_net();
 		net_stop(sn);
 	}
+err_plan:
+	shunt_group_drop(sn, &plan);
 err_service:
 	/* A reader may have found it by its tuple before it was taken back. */
 	call_rcu(&service->rcu, service_free);
-	return shunt_refuse(no, err, 0, "there is no memory for the service");
+	return err;
 }
 
 /* Whether a service, with the servers that it has, can have this. */
@@ -431,6 +440,7 @@ int shunt_service_set(struct shunt_service *service,
 	struct shunt_pool *pool = NULL;
 	__be16 port = shunt_match_port(shunt_match_of(service));
 	bool moves = change->match && port != shunt_match_port(change->match);
+	struct shunt_group_plan plan;
 	int err;
 
 	err = change_check(change, service->protocols, no) ?: hashing_check(change, sched, no) ?:
@@ -443,6 +453,9 @@ int shunt_service_set(struct shunt_service *service,
 	    service->packet != change->value[SHUNT_SET_PACKET])
 		return shunt_refuse(no, -EBUSY, SHUNT_A_SERVICE_PACKET,
 				    "packet can be changed only while the service has no server");
+	err = shunt_group_plan(service, change, &plan, no);
+	if (err)
+		return err;
 	if (moves)
 		shunt_server_follow(service, shunt_match_port(change->match));
 	if (moves || change->sched || change->table_size || change->seed ||
@@ -454,6 +467,7 @@ int shunt_service_set(struct shunt_service *service,
 	if (change->match && shunt_match_set(service, change->match))
 		goto err_port;
 	change_apply(service, change);
+	shunt_group_apply(service, &plan);
 	if (pool)
 		shunt_pool_publish(service, pool);
 	service->sn->generation++;
@@ -461,6 +475,7 @@ int shunt_service_set(struct shunt_service *service,
 	return 0;
 
 err_port:
+	shunt_group_drop(service->sn, &plan);
 	shunt_pool_free(pool);
 	if (moves)
 		shunt_server_follow(service, port);
@@ -498,6 +513,7 @@ int shunt_service_net_init(struct shunt_net *sn)
 	shunt_watch_net_init(sn);
 	sn->next_id = 1;
 	sn->limit = shunt_limit_default();
+	sn->persist_limit = shunt_persist_limit_default();
 	sn->recycle_failed = (u32)jiffies - HZ;
 	err = rhashtable_init(&sn->by_name, &by_name_params);
 	if (err)
@@ -531,6 +547,7 @@ void shunt_service_net_exit(struct shunt_net *sn)
 	mutex_unlock(&sn->lock);
 	shunt_watch_net_exit(sn);
 	cancel_work_sync(&sn->reap);
+	shunt_persist_net_exit(sn);
 	kfree(sn->retired_drops);
 	shunt_match_net_exit(sn);
 	rhashtable_destroy(&sn->by_name);

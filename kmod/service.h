@@ -18,7 +18,9 @@
 #include "packet.h"
 #include "stats.h"
 
+struct shunt_group;
 struct shunt_match;
+struct shunt_persist;
 struct shunt_pool;
 struct shunt_sched;
 
@@ -46,6 +48,7 @@ struct shunt_hashing {
 struct shunt_service {
 	struct shunt_match __rcu *match;	/* written under the namespace's lock */
 	struct shunt_pool __rcu *pool;
+	struct shunt_persist __rcu *persist;	/* NULL: clients are not remembered; persist.c */
 	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
 	atomic_t cursor;		/* of sched_rr */
 	atomic_t conns;			/* in the table */
@@ -70,6 +73,9 @@ struct shunt_service {
 	u8 mode;			/* of servers that name none */
 	struct shunt_hashing hashing;
 	siphash_key_t secret;		/* for schedulers that hash, without a seed */
+	u32 persist_seconds;		/* 0: off; group.c */
+	u8 persist_prefix;
+	struct shunt_group *group;	/* NULL: none */
 	struct list_head servers;	/* with the removed ones */
 	struct shunt_totals retired;	/* counters of servers freed */
 	u8 served;			/* by whom new connections are; event.c */
@@ -113,6 +119,10 @@ struct shunt_service_change {
 	u32 limit;
 	u32 table_size;				/* 0: as it is */
 	const char *seed;			/* NULL: as it is */
+	bool has_persist;
+	u32 persist;				/* seconds; 0: off */
+	u8 persist_prefix;			/* 0: as it is */
+	const char *persist_group;		/* NULL: as it is; "": none */
 	u32 has;				/* BIT(enum shunt_setting) of those meant */
 	u8 value[SHUNT_SETTINGS];
 };

@@ -53,6 +53,7 @@ enum shunt_reason {
 	SHUNT_COUNT_RECYCLED,			/* connections that gave their place */
 	SHUNT_COUNT_HALF_OPEN,			/* the same, for too many handshakes */
 	SHUNT_COUNT_SYN_FORGOTTEN,		/* young SYNs that others overwrote */
+	SHUNT_COUNT_PERSIST_BEYOND,		/* connections of clients without a place */
 	SHUNT_COUNTS,
 	/* Not a reason: the packet is for this host, which is the server. */
 	SHUNT_DELIVER = SHUNT_COUNTS,

@@ -42,11 +42,11 @@ usage() {
 usage_words() {
 	local verb state
 	local states="syn|established|closing|closed|one-way|answered"
-	local service_keys="address, fwmark, family, scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash or seed"
+	local service_keys="address, fwmark, family, scheduler, mode, timeout, on-expire, on-remove, on-empty, midstream, packet, limit, table-size, hash, seed, persist, persist-prefix or persist-group"
 	local server_keys="weight, mode, state, backup, upper-limit, lower-limit or slow-start"
 	local -a words
 
-	usage "'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, wait, monitor, flush or version" bogus
+	usage "'bogus' is not a command; expected service, server, conn, persist, attach, detach, limit, drops, status, wait, monitor, flush or version" bogus
 	usage "'' is not a command" ''
 	usage "'Service' is not a command" Service show
 	usage "'serv' is not a command" serv show
@@ -105,6 +105,7 @@ usage_words() {
 		server set
 	usage "'service set' lacks a key; expected $service_keys" service set web
 	usage "'conn del' lacks a key; expected service, server or client" conn del
+	usage "'persist del' lacks a key; expected service, group or client" persist del
 	usage "'server set' lacks a key; expected $server_keys" server set web 192.0.2.1
 
 	for verb in "service add web tcp 192.0.2.1:80 scheduler" \
@@ -119,7 +120,9 @@ usage_words() {
 		"service set web midstream" "service set web mode nat packet" "service set web timeout" \
 		"service add web tcp 192.0.2.1:80 timeout syn 5 timeout" \
 		"conn show service" "conn show server" "conn show client" \
-		"conn del service" "conn del server" "conn del client"; do
+		"conn del service" "conn del server" "conn del client" "service set web persist" \
+		"service set web persist-prefix" "service set web persist-group" "limit persist" \
+		"persist show service" "persist show group" "persist del client"; do
 		read -ra words <<<"$verb"
 		usage "'${words[-1]}' lacks its value; expected '${words[-1]} " "${words[@]}"
 	done
@@ -191,6 +194,18 @@ usage_values() {
 			limit connections -- "$value"
 	done
 	usage "'none' is not a limit; expected a number from 1 to 4294967295, or default" limit connections none
+	for value in 0 2678401 -1 1s none ''; do
+		usage "'$value' is not a time to persist; expected a number of seconds from 1 to 2678400, or off" \
+			service set web persist -- "$value"
+	done
+	for value in 0 129 024 /24; do
+		usage "'$value' is not a prefix; expected a number of bits from 1 to 32 for IPv4, to 128 for IPv6" \
+			service set web persist-prefix "$value"
+	done
+	for value in 192.0.2.1:80 192.0.2.1/33 192.0.2.1/0 192.0.2.1/ 192.0.2 2001:db8::/129 '[2001:db8::1]' /24 ''; do
+		usage "'$value' is not a client; expected an address such as 192.0.2.1 or 2001:db8::1, or one with its prefix" \
+			persist show client "$value"
+	done
 	usage "'default' is not a limit" service add web tcp 192.0.2.1:80 limit default
 	usage "'limit' lacks its value; expected 'limit N|none'" service set web limit
 	usage "'connections' lacks its value; expected 'connections N|default'" limit connections
@@ -211,6 +226,8 @@ usage_values() {
 			service set web scheduler maglev table-size "$value"
 	done
 	for value in '' 'a b' a/b 0123456789012345678901234567890x; do
+		usage "'$value' is not the name of a group; expected 1 to 31 letters, digits, '.', '_' or '-', or none" \
+			service set web persist-group "$value"
 		usage "'$value' is not a seed; expected 1 to 31 letters, digits, '.', '_' or '-', or none" \
 			service set web seed "$value"
 	done
@@ -313,7 +330,7 @@ help_and_version() {
 	local -a words
 
 	is "the verbs of --help are those of the manual" "$(verbs | tr '\n' ,)" \
-		"service add,service set,service del,service show,server add,server set,server drain,server del,server show,conn show,conn del,attach,detach,limit,drops,status,wait,monitor,flush,version,"
+		"service add,service set,service del,service show,server add,server set,server drain,server del,server show,conn show,conn del,persist show,persist del,attach,detach,limit,drops,status,wait,monitor,flush,version,"
 	while read -r verb; do
 		read -ra words <<<"$verb"
 		check "--help $verb tells of nothing else" help_has "${words[@]}"
@@ -382,7 +399,7 @@ batch() {
 	usage "'status' is one word too many; expected commands in the file only" -b "$WORK/a" status
 	in_file 0 "" ""
 	in_file 0 "" "\n  \n# nothing\n\t# at all\r\n"
-	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, attach, detach, limit, drops, status, wait, monitor, flush or version" \
+	in_file 2 "@3: 'bogus' is not a command; expected service, server, conn, persist, attach, detach, limit, drops, status, wait, monitor, flush or version" \
 		"$good# comment\nbogus\nservice"
 	in_file 2 "@2: 'service add' lacks its tcp|udp|tcp,udp; expected 'service add NAME tcp|udp|tcp,udp ADDR:PORTS[,...]|fwmark N [KEY VALUE ...]'" \
 		"$good service\tadd x # tcp"
@@ -562,7 +579,7 @@ spec_keys() {
 		/^        name: / && on { key = $2 }
 		/^        type: / && on && $2 != "pad" && key != "stats" {
 			# What can be typed keeps its form.
-			if (key !~ /^(on[e]?|table|upper|lower|slow)-/)
+			if (key !~ /^(on[e]?|table|upper|lower|slow)-|^persist-(prefix|group)$/)
 				gsub("-", "_", key)
 			print key
 		}
@@ -609,7 +626,7 @@ manual() {
 	is "the manual tells of all" "$(section DESCRIPTION | missing "${names[@]/#/It Fl }")" ""
 
 	# What is in the nest is told by "addresses".
-	keys=$(spec_keys stats timeouts states service server conn drop limit status |
+	keys=$(spec_keys stats timeouts states service server conn persist drop limit status |
 		sed 's/^match$/addresses/')
 	is "the specification's attributes are read" "$(missing name return_bytes expires \
 		meaning hooked client_port on-expire one-way deleted <<<"$keys")" ""

@@ -209,21 +209,23 @@ BASE = [
     ("service-add", dict(name="bare", protocol=17, address="198.51.100.1", port=53)),
     ("service-add", dict(name="web", protocol=6, address="198.51.100.1", port=80)),
     ("service-add", dict(name="six", protocol=17, address="2001:db8:f::1", port=53, mode=1,
-                         scheduler="maglev")),
+                         scheduler="maglev", persist=60, persist_group="shop")),
     ("server-add", dict(service="web", address="10.0.0.11")),
     ("server-add", dict(service="web", address="10.1.0.21", port=8080, mode=1, weight=3)),
     ("server-add", dict(service="six", address="2001:db8:b::21", port=5353)),
 ]
 TCP_SETTINGS = dict(
     scheduler="maglev", table_size=251, hash=1, seed="rack-7", mode=1, timeouts=dict(syn=61, established=2, closing=121, closed=2678400),
-    on_expire=1, on_remove=2, on_empty=1, midstream=1, limit=7)
+    on_expire=1, on_remove=2, on_empty=1, midstream=1, limit=7,
+    persist=2678400, persist_prefix=24, persist_group="shop")
 UDP_SETTINGS = dict(
     scheduler="sh", seed="", mode=1, timeouts=dict(one_way=1, answered=301),
-    on_remove=1, on_empty=1, packet=1, limit=8)
+    on_remove=1, on_empty=1, packet=1, limit=8, persist=0, persist_prefix=1, persist_group="")
 SERVER_SETTINGS = dict(
     mode=1, state=2, backup=1, upper_limit=9, lower_limit=3, slow_start=60)
 FILTER = {"service": "web", "client": "192.0.2.10", "client-port": 1,
           "server": "10.0.0.11", "server-port": 80}
+CLIENT = {"service": "six", "group": "shop", "client": "2001:db8:c::10", "prefix": 128}
 GOOD = {
     "service-add": [
         dict(name="new", protocol=6, address="198.51.100.9", port=443, **TCP_SETTINGS),
@@ -239,14 +241,16 @@ GOOD = {
     "server-del": [dict(service="web", address="10.1.0.21", port=8080)],
     "server-get": [dict(service="web")],
     "conn-get": [FILTER], "conn-del": [FILTER],
+    "persist-get": [CLIENT], "persist-del": [CLIENT],
     "drop-get": [{}], "status-get": [{}], "flush": [{}],
-    "limit-get": [{}], "limit-set": [dict(limit=70000)],
+    "limit-get": [{}], "limit-set": [dict(limit=70000, persist=20000)],
     "attach": [dict(name="eth1")], "detach": [dict(name="eth0")],
 }
 # Left out, these have a meaning of their own; all others must be there.
 # Without the scheduler that hashes, what it hashes by is refused.
 SETTINGS = {"mode", "timeouts", "on-expire", "on-remove", "on-empty",
-            "midstream", "packet", "limit", "table-size", "hash", "seed"}
+            "midstream", "packet", "limit", "table-size", "hash", "seed", "persist",
+            "persist-prefix", "persist-group"}
 OPTIONAL = {
     "service-add": SETTINGS, "service-set": SETTINGS,
     "service-get": {"name"}, "server-get": {"service"},
@@ -257,6 +261,7 @@ OPTIONAL = {
     "server-drain": {"drain-timeout", "drain-then"},
     "server-del": set(),
     "conn-get": set(FILTER), "conn-del": set(FILTER),
+    "persist-get": set(CLIENT), "persist-del": set(CLIENT), "limit-set": {"limit", "persist"},
 }
 # What only services of one protocol have, by its number.
 OF_PROTOCOL = {
@@ -268,7 +273,7 @@ MATCHING = {"address", "port", "match", "fwmark", "family"}
 # And of schedulers that hash.
 OF_TABLES = {"table-size", "hash", "seed"}
 # Commands that change what is not in the configuration.
-ELSEWHERE = {"conn-del"}
+ELSEWHERE = {"conn-del", "persist-del"}
 
 
 def configure(family):
@@ -276,7 +281,7 @@ def configure(family):
     for name in ("eth0", "eth1"):
         family.command("detach", family.build("detach", dict(name=name)))
     family.must("attach", name="eth0")
-    family.must("limit-set", limit=0)
+    family.must("limit-set", limit=0, persist=0)
     for name, values in BASE:
         family.must(name, **values)
 
@@ -293,7 +298,8 @@ def state(family):
     return [m[2] for m in family.must("service-get").messages] + \
         [configured(family, m) for m in family.must("server-get").messages] + \
         [payload for number, payload, _ in split(status) if number == devices] + \
-        [parse(family, "limit-get", family.must("limit-get").messages[0])["limit"]]
+        [parse(family, "limit-get", family.must("limit-get").messages[0])[key]
+         for key in ("limit", "persist")]
 
 
 def limits(attribute, spec):
@@ -338,8 +344,8 @@ def bad_values(attribute, spec):
     if kind == "string":
         longest = spec.constants[checks["max-len"]]
         yield "empty", b""
-        # An empty seed is none.
-        if attribute["name"] != "seed":
+        # An empty seed is none, and so is an empty group for a service.
+        if attribute["name"] not in ("seed", "persist-group"):
             yield "only the NUL", b"\0"
         yield "no NUL", b"web"
         yield "no NUL at full length", b"a" * longest
@@ -508,7 +514,8 @@ def settings(family):
     configure(family)
     defaults = {
         "web": {"timeouts": {"syn": 60, "established": 8100, "closing": 120, "closed": 10},
-                "on-expire": 0, "on-remove": 0, "on-empty": 0, "midstream": 0, "limit": 0},
+                "on-expire": 0, "on-remove": 0, "on-empty": 0, "midstream": 0, "limit": 0,
+                "persist": 0},
         "bare": {"timeouts": {"one-way": 300, "answered": 300},
                  "on-remove": 2, "on-empty": 0, "packet": 0, "limit": 0},
         "six": {"table-size": 65537, "hash": 0},
@@ -845,6 +852,14 @@ def lacks(service):
         ({"fwmark"} if "match" in service else {"address", "port", "match"})
 
 
+def absent_from(command, services, told):
+    """What a reply has nothing to say of."""
+    if command == "persist-get":
+        return {"service", "server-port"} if "group" in told else {"group"}
+    owner = services.get(told.get({"service-get": "name", "server-get": "service"}.get(command)))
+    return lacks(owner) if owner else frozenset()
+
+
 def replies(family):
     """Nothing in a reply but what the specification says, to the byte."""
     spec = family.spec
@@ -853,7 +868,6 @@ def replies(family):
     protocols = {s["protocol"][0] for s in services.values()}
     report("there are services of each protocol and both", protocols == {6, 17, 255}, protocols)
     for name, command in spec.commands.items():
-        key = {"service-get": "name", "server-get": "service"}.get(name)
         if not command["gives"]:
             continue
         # One that changes something is to find nothing.
@@ -863,14 +877,16 @@ def replies(family):
         for kind, header, data in answer.messages:
             if kind != Family.number or header != struct.pack("=BBH", command["number"], 1, 0):
                 wrong.append(f"header {kind} {header.hex()}")
-            owner = services.get(decode(command["set"], data).get(key))
             wrong += flaws(spec, command["set"], command["gives"], data,
-                           lacks(owner) if owner else frozenset())
+                           absent_from(name, services, decode(command["set"], data)))
         report(f"{name}: each of its {'many ' if len(answer.messages) > 1 else ''}replies is exact",
                answer.messages and not answer.error and not wrong, "; ".join(wrong[:12]) or answer)
     report("a command that deletes tells how many it deleted",
            parse(family, "conn-del", family.must("conn-del", client="192.0.2.99").messages[0]) ==
            {"deleted": bytes(4)})
+    clients = [parse(family, "persist-get", m) for m in family.must("persist-get").messages]
+    report("clients of a service and of a group were among them",
+           {"group" in c for c in clients} == {False, True}, clients)
     conns = [parse(family, "conn-get", m) for m in family.must("conn-get").messages]
     kinds = {(len(c["client"]), c["protocol"][0], c["mode"][0]) for c in conns}
     report("connections of all kinds were among them",

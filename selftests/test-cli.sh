@@ -192,6 +192,17 @@ service_settings() {
 		does service set u packet "$value"
 		is "packet is shown as typed" "$(shunt service show u | plain | grep '^packet ')" "packet $value"
 	done
+	does service set u packet off
+	does service set t persist 60 persist-group shop
+	does service set u persist-prefix 24 persist 2678400
+	shows '.[] | select(.name == "t" or .name == "u") | "\(.persist) \(."persist-prefix") \(."persist-group")"' \
+		"60 32 shop 2678400 24"
+	is "as text, too" "$(shunt service show t | plain | grep ^persist | xargs) $(shunt service show u | plain | grep ^persist | xargs)" \
+		"persist 60 persist-prefix 32 persist-group shop persist 2678400 persist-prefix 24 persist-group none"
+	unchanged persist_refused
+	does service set t persist off persist-group none
+	does service set u persist off
+	does service set u packet on
 	unchanged settings_refused
 	does server add u 10.0.0.11
 	unchanged packet_refused
@@ -226,6 +237,19 @@ settings_refused() {
 		refuses "$udp" service set u timeout "$state_name" 5 timeout answered 6 mode nat
 	done
 	refuses "'nope': there is no service of this name" service set nope timeout syn 5
+}
+
+persist_refused() {
+	local group="the services of a persist-group have one persist-prefix"
+
+	refuses "'33': the persist-prefix of an IPv4 service is from 1 to 32" service set t on-empty drop persist-prefix 33
+	refuses "'33': the persist-prefix of an IPv4 service" service add other tcp 198.51.100.7:80 persist-prefix 33
+	refuses "'shop': $group" service set u on-empty drop persist-group shop
+	refuses "'shop': $group" service add other tcp 198.51.100.7:80 persist-prefix 24 persist-group shop
+	refuses "'on': a service whose packets are scheduled singly" service set u packet on
+	refuses "'5': a service whose packets" service add other udp 198.51.100.7:80 packet on persist 5
+	refuses "'nope': there is no service of this name" persist show service nope
+	refuses "'nope': no service is in a persist-group of this name" persist del group nope
 }
 
 packet_refused() {
@@ -291,6 +315,9 @@ text() {
 		on-empty reject
 		midstream reset
 		limit none
+		persist off
+		persist-prefix 32
+		persist-group none
 		stateless 0
 		recycled 0
 
@@ -320,6 +347,9 @@ text() {
 	is "conn del in text" "$(shunt conn del service web)" "0 connections deleted"
 	is "in JSON" "$(shunt -j conn del server 10.0.0.11 client 192.0.2.10:1) $(
 		)$(shunt -p conn del client 2001:db8:c::10 | xargs)" '{"deleted":0} { deleted: 0 }'
+	is "persist show in text" "$(shunt persist show | plain)" "SERVICE GROUP CLIENT SERVER EXPIRES"
+	is "persist del in text" "$(shunt persist del service web) $(shunt -j persist del client 2001:db8::1/64)" \
+		'0 clients forgotten {"deleted":0}'
 	is "options may stand anywhere" "$(shunt service --json show web) $(shunt server show -j -- six)" \
 		"$(shunt -j service show web) $(shunt -j server show six)"
 	is "-p is the same, indented" "$(shunt -p | jq -c .) $(shunt -p | wc -l)" \
@@ -463,7 +493,7 @@ refusals() {
 denied() {
 	local status output error what="the configuration"
 
-	[[ -z ${4-} || $2 == conn ]] || what="'$4'"
+	[[ -z ${4-} || $2 == conn || $2 == persist ]] || what="'$4'"
 	run_as "$@"
 	is "$1 may not: shunt ${*:2}" "$status $output$error" \
 		"1 shunt: changing $what needs CAP_NET_ADMIN in this network namespace; run it as root or with sudo"$'\n'
@@ -478,6 +508,7 @@ all_denied() {
 	denied "$1" server del web 10.0.0.11
 	denied "$1" service set web timeout syn 5 on-empty drop
 	denied "$1" conn del client 192.0.2.10
+	denied "$1" persist del client 192.0.2.10
 	denied "$1" flush
 }
 
@@ -501,6 +532,7 @@ privileges() {
 	allowed nobody
 	allowed nobody server show web
 	allowed nobody conn show
+	allowed nobody persist show
 	allowed nobody drops
 	allowed nobody status
 	allowed nobody version

@@ -26,17 +26,20 @@ addresses:array fwmark:number family:string scheduler:string mode:string timeout
 readonly SERVICE_TAIL="connections:number total_connections:number packets:number bytes:number \
 states:object servers:array"
 readonly TCP_KEYS="$SERVICE_HEAD on-expire:string on-remove:string on-empty:string \
-midstream:string limit:number stateless:number recycled:number $SERVICE_TAIL"
-readonly UDP_KEYS="$SERVICE_HEAD on-remove:string on-empty:string packet:boolean limit:number stateless:number recycled:number $SERVICE_TAIL"
+midstream:string limit:number persist:number persist-prefix:number persist-group:string stateless:number recycled:number $SERVICE_TAIL"
+readonly UDP_KEYS="$SERVICE_HEAD on-remove:string on-empty:string packet:boolean limit:number persist:number persist-prefix:number persist-group:string stateless:number recycled:number $SERVICE_TAIL"
 readonly BOTH_KEYS="$SERVICE_HEAD on-expire:string on-remove:string on-empty:string \
-midstream:string packet:boolean limit:number stateless:number recycled:number $SERVICE_TAIL"
+midstream:string packet:boolean limit:number persist:number persist-prefix:number persist-group:string stateless:number recycled:number $SERVICE_TAIL"
 readonly TCP_STATES="syn:number established:number closing:number closed:number"
 readonly UDP_STATES="one-way:number answered:number"
 readonly LIMIT_KEYS="limit:number connections:number stateless:number recycled:number \
-half_open_recycled:number syns_forgotten:number"
+half_open_recycled:number syns_forgotten:number persist:number persist_entries:number \
+persist_beyond:number"
 readonly CONN_KEYS="service:string protocol:string client:string client_port:number \
 address:string port:number server:string server_port:number mode:string state:string \
 expires:number"
+readonly PERSIST_KEYS="service:string group:string client:string prefix:number server:string \
+server_port:number expires:number"
 readonly STATUS_KEYS="version:string services:number servers:number connections:number \
 buckets:number hooked:boolean schedulers:array devices:array"
 readonly DROP_KEYS="service:string reason:string count:number meaning:string"
@@ -50,7 +53,8 @@ json() {
 readonly SHAPE='def shape: to_entries | map("\(.key):\(.value | type)") | join(" ");'
 
 # shapes WHEN LISTED: every listing has its shape; LISTED is a letter for each
-# kind of object that must be there: TCP service, UDP service, server, conn.
+# kind of object that must be there: TCP service, UDP service, server, conn, client
+# that persists.
 shapes() {
 	local said=$WORK/said
 
@@ -67,6 +71,8 @@ shapes() {
 		"$([[ $2 != *r* ]] || echo "service:string $SERVER_KEYS")"
 	is "$1: connections" "$(shunt -j conn show | jq -r "$SHAPE [.[] | shape] | unique[]")" \
 		"$([[ $2 != *c* ]] || echo "$CONN_KEYS")"
+	is "$1: clients" "$(shunt -j persist show | jq -r "$SHAPE [.[] | shape] | unique[]")" \
+		"$([[ $2 != *p* ]] || echo "$PERSIST_KEYS")"
 	json "$1: status" "$STATUS_KEYS" "$SHAPE shape" status
 	is "$1: drops" "$(shunt -j drops | jq -r "$SHAPE [.[] | shape] | unique[]")" "$DROP_KEYS"
 	json "$1: limit" "$LIMIT_KEYS" "$SHAPE shape" limit
@@ -134,6 +140,8 @@ configure() {
 	service udp udp "$VIP4" 53 dsr 10.0.0.11
 	service udp6 udp "$VIP6" 53 dsr 2001:db8:a::11
 	service udp-nat udp "$VIP4" 5353 nat 10.1.0.21 53
+	shunt service set nat persist 300
+	shunt service set nat6 persist 300 persist-group shop
 	service udp-nat6 udp "$VIP6" 5353 nat 2001:db8:b::21 53
 }
 
@@ -454,7 +462,7 @@ configure
 traffic
 values
 filters
-shapes "with connections" turc
+shapes "with connections" turcp
 pretty
 pretty server show
 pretty service show nat

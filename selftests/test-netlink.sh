@@ -50,6 +50,8 @@ connections() {
 	shunt server add udp-nat6 2001:db8:b::21
 	shunt service add marked tcp,udp fwmark 7
 	shunt service add ranges tcp,udp "$VIP4:1000-2000,$VIP4:7" scheduler maglev
+	shunt service set udp persist 300
+	shunt service set udp6-a-name-of-31-characters-xx persist 300 persist-group g-a-name-of-31-characters-xxxxx
 	dial dsr "$VIP4" 80
 	dial dsr6 "$VIP6" 80
 	dial nat "$VIP4" 8080

@@ -172,6 +172,63 @@ void put_seed(struct request *req, const struct arg *arg, const char *word)
 	request_put(req, arg->attr, seed, strlen(seed) + 1, word);
 }
 
+/* Seconds, or the one word that stands for 0. */
+void put_persist(struct request *req, const struct arg *arg, const char *word)
+{
+	uint32_t seconds;
+
+	if (!parse_enum(arg->names, word, &seconds) &&
+	    !parse_number(word, 1, SHUNT_PERSIST_MAX, &seconds))
+		usage_error("%s is not a time to persist; expected a number of seconds from 1 to %d, or %s",
+			    quote(word), SHUNT_PERSIST_MAX,
+			    arg->names->list[0]);
+	request_put(req, arg->attr, &seconds, sizeof(seconds), word);
+}
+
+/* How many bits an IPv4 address has is for the kernel to say. */
+void put_prefix(struct request *req, const struct arg *arg, const char *word)
+{
+	uint32_t prefix;
+	uint8_t value;
+
+	if (!parse_number(word, 1, SHUNT_PREFIX_MAX, &prefix))
+		usage_error("%s is not a prefix; expected a number of bits from 1 to 32 for IPv4, to %d for IPv6",
+			    quote(word), SHUNT_PREFIX_MAX);
+	value = (uint8_t)prefix;
+	request_put(req, arg->attr, &value, sizeof(value), word);
+}
+
+void put_group(struct request *req, const struct arg *arg, const char *word)
+{
+	const char *name = word;
+	uint32_t none;
+
+	if (!parse_name(word, SHUNT_NAME_MAX))
+		usage_error("%s is not the name of a group; expected 1 to %d %s%s%s",
+			    quote(word), SHUNT_NAME_MAX, name_form,
+			    arg->names ? ", or " : "",
+			    arg->names ? arg->names->list[0] : "");
+	if (arg->names && parse_enum(arg->names, word, &none))
+		name = "";
+	request_put(req, arg->attr, name, strlen(name) + 1, word);
+}
+
+void put_client(struct request *req, const struct arg *arg, const char *word)
+{
+	struct endpoint ep;
+	uint32_t prefix;
+	uint8_t value;
+
+	if (!parse_client(word, &ep, &prefix))
+		usage_error("%s is not a client; expected an address such as 192.0.2.1 or 2001:db8::1, or one with its prefix such as 192.0.2.0/24",
+			    quote(word));
+	request_put(req, arg->attr, ep.address, address_size(&ep), word);
+	if (!prefix)
+		return;
+	value = (uint8_t)prefix;
+	request_put(req, SHUNT_A_PERSIST_PREFIX, &value, sizeof(value), word);
+}
+
 void put_weight(struct request *req, const struct arg *arg, const char *word)
 {
 	uint32_t weight;

@@ -12,7 +12,7 @@
 
 enum {
 	VERB_PLACES = 4,	/* the longest list, and its end */
-	VERB_KEYS = 16,		/* the same */
+	VERB_KEYS = 19,		/* the same */
 };
 
 /* What completion can ask the kernel for. */
@@ -89,6 +89,7 @@ void args_parse(const struct verb *verb, char **words, size_t count,
 void put_name(struct request *req, const struct arg *arg, const char *word);
 void put_protocol(struct request *req, const struct arg *arg, const char *word);
 void put_target(struct request *req, const struct arg *arg, const char *word);
+void put_client(struct request *req, const struct arg *arg, const char *word);
 void put_device(struct request *req, const struct arg *arg, const char *word);
 void put_scheduler(struct request *req, const struct arg *arg,
 		   const char *word);
@@ -102,6 +103,9 @@ void put_table_size(struct request *req, const struct arg *arg,
 		    const char *word);
 void put_seed(struct request *req, const struct arg *arg, const char *word);
 void put_weight(struct request *req, const struct arg *arg, const char *word);
+void put_persist(struct request *req, const struct arg *arg, const char *word);
+void put_prefix(struct request *req, const struct arg *arg, const char *word);
+void put_group(struct request *req, const struct arg *arg, const char *word);
 void put_choice(struct request *req, const struct arg *arg, const char *word);
 void put_switch(struct request *req, const struct arg *arg, const char *word);
 void put_timeout(struct request *req, const struct arg *arg, const char *word);
@@ -129,6 +133,8 @@ void service_show(struct request *req);
 void server_show(struct request *req);
 void conn_show(struct request *req);
 void conn_del(struct request *req);
+void persist_show(struct request *req);
+void persist_del(struct request *req);
 void drops_show(struct request *req);
 void status_show(struct request *req);
 void limit_run(struct request *req);

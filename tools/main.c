@@ -111,6 +111,20 @@ static const struct arg service_keys[VERB_KEYS] = {
 		.put = put_seed, .attr = SHUNT_A_SERVICE_SEED,
 		.optional = true,
 		.help = "With sh, dh, maglev and sticky: what hashes are keyed with, the same on all directors that are to agree; none if never set.",
+	}, {
+		.key = "persist", .label = "SECONDS", .names = &no_persist_names,
+		.put = put_persist, .attr = SHUNT_A_SERVICE_PERSIST,
+		.optional = true,
+		.help = "How long new connections of a client go to the server that it had last, 1 to 2678400; off if never set.",
+	}, {
+		.key = "persist-prefix", .label = "BITS", .put = put_prefix,
+		.attr = SHUNT_A_SERVICE_PERSIST_PREFIX, .optional = true,
+		.help = "Leading bits of an address that make one client; 32 for IPv4 and 128 for IPv6 if never set.",
+	}, {
+		.key = "persist-group", .label = "NAME",
+		.names = &no_group_names, .put = put_group,
+		.attr = SHUNT_A_SERVICE_PERSIST_GROUP, .optional = true,
+		.help = "Services of one group give a client the same server, by its address; none if never set.",
 	},
 };
 
@@ -183,6 +197,24 @@ static const struct arg conn_keys[VERB_KEYS] = {
 	},
 };
 
+/* Which clients are meant: those that match all that is given. */
+static const struct arg persist_keys[VERB_KEYS] = {
+	{
+		.key = "service", .label = "NAME", .put = put_name,
+		.attr = SHUNT_A_PERSIST_SERVICE, .optional = true,
+		.suggest = SUGGEST_SERVICES,
+		.help = "Those of this service, or of the group that it is in.",
+	}, {
+		.key = "group", .label = "NAME", .put = put_group,
+		.attr = SHUNT_A_PERSIST_GROUP, .optional = true,
+		.help = "Those of this group.",
+	}, {
+		.key = "client", .label = "ADDR[/BITS]", .put = put_client,
+		.attr = SHUNT_A_PERSIST_CLIENT, .optional = true,
+		.help = "The one that has this address; with the bits, where as many make one.",
+	},
+};
+
 static const struct arg wait_keys[VERB_KEYS] = {
 	{
 		.key = "timeout", .label = "SECONDS", .put = put_patience,
@@ -207,6 +239,11 @@ static const struct arg limit_keys[VERB_KEYS] = {
 		.names = &default_limit_names, .put = put_limit,
 		.attr = SHUNT_A_LIMIT_LIMIT, .optional = true,
 		.help = "Maximum of connections; by default a sixteenth of the memory, and no less than 65536.",
+	}, {
+		.key = "persist", .label = "N",
+		.names = &default_limit_names, .put = put_limit,
+		.attr = SHUNT_A_LIMIT_PERSIST, .optional = true,
+		.help = "Maximum of clients that are remembered; by default a 64th of the memory, and no less than 16384.",
 	},
 };
 
@@ -323,6 +360,18 @@ const struct verb verbs[] = {
 		.needs_key = true,
 		.keys = conn_keys,
 	}, {
+		.object = "persist", .name = "show",
+		.help = "List the clients that are remembered, or those that match, with their servers.",
+		.run = persist_show, .cmd = SHUNT_CMD_PERSIST_GET,
+		.keys = persist_keys,
+	}, {
+		.object = "persist", .name = "del",
+		.help = "Forget the clients that match, and tell how many they were; their connections stay.",
+		.run = persist_del, .changes = true,
+		.cmd = SHUNT_CMD_PERSIST_DEL,
+		.needs_key = true,
+		.keys = persist_keys,
+	}, {
 		.object = "attach",
 		.help = "Put the fast hook on a device: known connections take a shorter way from there.",
 		.run = change, .changes = true,
@@ -344,7 +393,7 @@ const struct verb verbs[] = {
 		},
 	}, {
 		.object = "limit",
-		.help = "Tell how many connections there may be and are, or set that.",
+		.help = "Tell how many connections, and clients remembered, there may be and are, or set that.",
 		.run = limit_run, .cmd = SHUNT_CMD_LIMIT_GET,
 		.set_cmd = SHUNT_CMD_LIMIT_SET,
 		.keys = limit_keys,

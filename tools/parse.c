@@ -117,6 +117,10 @@ static const char *const no_limit_list[] = { "none" };
 
 static const char *const no_seed_list[] = { "none" };
 
+static const char *const no_persist_list[] = { "off" };
+
+static const char *const no_group_list[] = { "none" };
+
 static const char *const default_limit_list[] = { "default" };
 
 const struct names protocol_names = {
@@ -202,6 +206,16 @@ const struct names family_names = {
 const struct names no_seed_names = {
 	.list = no_seed_list,
 	.count = ARRAY_SIZE(no_seed_list),
+};
+
+const struct names no_persist_names = {
+	.list = no_persist_list,
+	.count = ARRAY_SIZE(no_persist_list),
+};
+
+const struct names no_group_names = {
+	.list = no_group_list,
+	.count = ARRAY_SIZE(no_group_list),
 };
 
 const struct names no_limit_names = {
@@ -383,6 +397,25 @@ bool parse_address(const char *word, struct endpoint *ep, const char **port)
 	return true;
 }
 
+bool parse_client(const char *word, struct endpoint *ep, uint32_t *prefix)
+{
+	const char *slash = strchr(word, '/');
+	size_t len = slash ? (size_t)(slash - word) : strlen(word);
+	char text[ADDRESS_TEXT];
+
+	memset(ep, 0, sizeof(*ep));
+	*prefix = 0;
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, word, len);
+	text[len] = '\0';
+	ep->family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	if (inet_pton(ep->family, text, ep->address) != 1)
+		return false;
+	return !slash || parse_number(slash + 1, 1,
+				      8 * (uint32_t)address_size(ep), prefix);
+}
+
 size_t address_size(const struct endpoint *ep)
 {
 	return ep->family == AF_INET6 ? sizeof(struct in6_addr) :
@@ -424,6 +457,18 @@ void format_range(const struct range *range, char text[RANGE_TEXT])
 	len = strlen(text);
 	if (range->last != ep.port)
 		snprintf(text + len, RANGE_TEXT - len, "-%u", range->last);
+}
+
+void format_client(const struct endpoint *ep, uint32_t prefix,
+		   char text[CLIENT_TEXT])
+{
+	char address[ADDRESS_TEXT];
+
+	format_address(ep, address);
+	if (prefix == 8 * address_size(ep))
+		snprintf(text, CLIENT_TEXT, "%s", address);
+	else
+		snprintf(text, CLIENT_TEXT, "%s/%u", address, prefix & 0xff);
 }
 
 const char *format_enum(const struct names *names, uint32_t value,

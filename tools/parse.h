@@ -34,6 +34,9 @@ extern const struct names event_names;
 extern const struct names no_limit_names;
 /* The word for a seed that is none. */
 extern const struct names no_seed_names;
+/* The words for a service that does not persist, and is in no group. */
+extern const struct names no_persist_names;
+extern const struct names no_group_names;
 extern const struct names default_limit_names;
 
 struct endpoint {
@@ -58,6 +61,7 @@ enum {
 	ADDRESS_TEXT = INET6_ADDRSTRLEN,
 	ENDPOINT_TEXT = INET6_ADDRSTRLEN + sizeof("[]:65535"),
 	RANGE_TEXT = ENDPOINT_TEXT + sizeof("-65535"),
+	CLIENT_TEXT = INET6_ADDRSTRLEN + sizeof("/128"),
 	ENUM_TEXT = sizeof("4294967295"),
 };
 
@@ -73,6 +77,8 @@ bool parse_ports(const char *word, struct range *range);
 bool parse_name(const char *word, size_t max);
 bool parse_device(const char *word);
 bool parse_enum(const struct names *names, const char *word, uint32_t *value);
+/* Takes ADDR and ADDR/PREFIX; *prefix is 0 without. */
+bool parse_client(const char *word, struct endpoint *ep, uint32_t *prefix);
 /*
  * Takes ADDR, ADDR:PORT, [ADDR] and [ADDR]:PORT. What stands behind the colon
  * is left to the caller: *port points to it, or is NULL if there is no colon.
@@ -85,6 +91,9 @@ void format_address(const struct endpoint *ep, char text[ADDRESS_TEXT]);
 void format_endpoint(const struct endpoint *ep, char text[ENDPOINT_TEXT]);
 /* What this writes, parse_address and parse_ports read. */
 void format_range(const struct range *range, char text[RANGE_TEXT]);
+/* ADDR, with /PREFIX unless that is all of it. */
+void format_client(const struct endpoint *ep, uint32_t prefix,
+		   char text[CLIENT_TEXT]);
 /* A value of a newer kernel is written as its number. */
 const char *format_enum(const struct names *names, uint32_t value,
 			char text[ENUM_TEXT]);

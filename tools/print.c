@@ -286,6 +286,21 @@ void print_endpoint(const char *address_key, const char *port_key,
 	set(port_key, json_integer(ep->port));
 }
 
+void print_client(const char *address_key, const char *prefix_key,
+		  const struct endpoint *ep, uint32_t prefix)
+{
+	char text[CLIENT_TEXT];
+
+	if (!json) {
+		format_client(ep, prefix, text);
+		text_cell(address_key, text, false);
+		return;
+	}
+	format_address(ep, text);
+	set(address_key, json_string(text));
+	set(prefix_key, json_integer(prefix));
+}
+
 void print_cell(const char *text)
 {
 	if (!json && !hidden)

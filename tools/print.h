@@ -74,6 +74,9 @@ void print_words(const char *key, const char *words);
 /* Two values in JSON, one cell in text. */
 void print_endpoint(const char *address_key, const char *port_key,
 		    const struct endpoint *ep);
+/* The same of an address and its leading bits. */
+void print_client(const char *address_key, const char *prefix_key,
+		  const struct endpoint *ep, uint32_t prefix);
 /* A string for text that stands for an empty one in JSON. */
 void print_missing(const char *key, const char *text);
 /* Cells that are only in the text. */

@@ -47,6 +47,11 @@ void service_read(const struct nlattr *const *attrs, struct service *service)
 	service->has_seed = attrs[SHUNT_A_SERVICE_SEED];
 	snprintf(service->seed, sizeof(service->seed), "%s",
 		 nl_string(attrs[SHUNT_A_SERVICE_SEED]));
+	service->persist = (uint32_t)nl_number(attrs[SHUNT_A_SERVICE_PERSIST]);
+	service->persist_prefix =
+		(uint32_t)nl_number(attrs[SHUNT_A_SERVICE_PERSIST_PREFIX]);
+	snprintf(service->persist_group, sizeof(service->persist_group), "%s",
+		 nl_string(attrs[SHUNT_A_SERVICE_PERSIST_GROUP]));
 	service->stateless = nl_number(attrs[SHUNT_A_SERVICE_STATELESS]);
 	service->recycled = nl_number(attrs[SHUNT_A_SERVICE_RECYCLED]);
 	stats_read(attrs[SHUNT_A_SERVICE_STATS], &service->stats);
@@ -179,6 +184,12 @@ static void print_policies(const struct service *service)
 	if (udp)
 		print_flag("packet", &switch_names, service->packet);
 	print_number_or("limit", service->limit, no_limit_names.list[0]);
+	print_number_or("persist", service->persist, no_persist_names.list[0]);
+	print_number("persist-prefix", service->persist_prefix);
+	if (*service->persist_group)
+		print_string("persist-group", service->persist_group);
+	else
+		print_missing("persist-group", no_group_names.list[0]);
 	print_number("stateless", service->stateless);
 	print_number("recycled", service->recycled);
 }

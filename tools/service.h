@@ -32,6 +32,9 @@ struct service {
 	uint32_t table_size;
 	uint32_t hash;
 	char seed[SHUNT_SEED_MAX + 1];
+	uint32_t persist;
+	uint32_t persist_prefix;
+	char persist_group[SHUNT_NAME_MAX + 1];
 	uint64_t stateless;
 	uint64_t recycled;
 	struct stats stats;

@@ -155,6 +155,11 @@ void limit_print(const struct nlattr *const *attrs)
 		     nl_number(attrs[SHUNT_A_LIMIT_HALF_OPEN_RECYCLED]));
 	print_number("syns_forgotten",
 		     nl_number(attrs[SHUNT_A_LIMIT_SYNS_FORGOTTEN]));
+	print_number("persist", nl_number(attrs[SHUNT_A_LIMIT_PERSIST]));
+	print_number("persist_entries",
+		     nl_number(attrs[SHUNT_A_LIMIT_PERSIST_ENTRIES]));
+	print_number("persist_beyond",
+		     nl_number(attrs[SHUNT_A_LIMIT_PERSIST_BEYOND]));
 }
 
 static void print_limit(const struct nlmsghdr *nlh, void *data)

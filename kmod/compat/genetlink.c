@@ -21,7 +21,9 @@ int shunt_compat_register_family(struct shunt_compat_family *family)
 
 		to->cmd = from->cmd;
 		to->doit = from->doit;
+		to->start = from->start;
 		to->dumpit = from->dumpit;
+		to->done = from->done;
 		to->policy = from->policy;
 		to->maxattr = from->maxattr;
 		to->flags = from->flags & (GENL_ADMIN_PERM | GENL_UNS_ADMIN_PERM);
