@@ -85,10 +85,9 @@ impatient() {
 		ipv4/neigh/eth0/delay_first_probe_time=1 </dev/null
 }
 
-# failed_neighbour: d1's, which nobody but its link asks for, is given up.
+# d1's neighbour entry, which nobody but its link asks for, is given up once more.
 failed_neighbour() {
-	# shellcheck disable=SC2016 # for eval
-	wait_until 20 eval '[[ $(in_ns director ip neigh show 10.0.0.11) == *FAILED* ]]'
+	grep -q '^10[.]0[.]0[.]11 .*FAILED' < <(in_ns director timeout 30 ip monitor neigh)
 }
 
 insmod_shunt
