@@ -1112,4 +1112,5 @@ def main():
         sys.exit("netlink.py: which part?")
 
 
-main()
+if __name__ == "__main__":
+    main()
