@@ -378,8 +378,12 @@ static __always_inline enum shunt_verdict forward_first_segment(struct shunt_pac
 								struct shunt_service *service)
 {
 	struct shunt_syn syn = shunt_syn_find(pkt, service);
-	struct shunt_server *server = syn.server;
+	struct shunt_server *server;
 
+	/* Whoever is down since then is given nothing more. */
+	if (syn.server && unlikely(READ_ONCE(syn.server->down)))
+		syn.server = NULL;
+	server = syn.server;
 	if (pkt->tcp_flags & SHUNT_TCP_RST && server && !pkt->fast) {
 		shunt_syn_forget(pkt, syn);
 		return forward_alone(pkt, server);

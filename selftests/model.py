@@ -153,7 +153,8 @@ class Service:
         """Whom the scheduler may choose now; to ask is to choose."""
         pool = self.pool()
         if self.limited:
-            return set(pool) or {None}
+            # While it is pressed the hash chooses, else the scheduler; of ovf all may be full.
+            return set(pool) | ({None} if self.scheduler == "ovf" or not pool else set())
         if self.scheduler == "rr":
             return {self.by_turn()}
         if self.scheduler == "wrr":

@@ -157,6 +157,20 @@ counted "such a packet" "server-removed=1"
 hang_up k
 shunt service set web on-remove keep
 shunt server set web 10.0.0.11 state up
+forget web
+shunt server set web 10.0.0.12 weight 0
+shunt server set web 10.0.0.13 weight 0
+in_ns client nft -f - <<-END
+	table ip hold { chain out { type filter hook output priority 0; ip daddr $VIP4 tcp flags & (syn | ack) == ack drop; }; }
+END
+dial h $VIP4 80
+shunt server set web 10.0.0.11 state down
+in_ns client nft delete table ip hold
+is "nor does a handshake end there that had begun before" "$(ask h) $(server web 11 .connections)" "lost=1 0"
+hang_up h
+shunt server set web 10.0.0.12 weight 1
+shunt server set web 10.0.0.13 weight 1
+shunt server set web 10.0.0.11 state up
 forget dns
 in_ns client "$SHUNT_TOP/build/udp" ask -p 7001 3 $VIP4 53 | tally >"$WORK/udp"
 like "a client's datagrams go to one server" "$(<"$WORK/udp")" "^d[123]=3$"
