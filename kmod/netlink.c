@@ -459,9 +459,11 @@ int shunt_nl_server_add_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-int shunt_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
+/* Does something to the server that a request names. */
+static int do_to_server(struct genl_info *info,
+			int (*fn)(struct shunt_server *server, struct nlattr **attrs,
+				  struct shunt_refusal *no))
 {
-	struct shunt_server_change change = get_change(info->attrs);
 	struct shunt_net *sn = shunt_nl_net(info);
 	struct shunt_server *server;
 	struct shunt_refusal no;
@@ -470,51 +472,51 @@ int shunt_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&sn->lock);
 	server = get_server(info, &err);
 	if (server) {
-		err = shunt_server_set(server, &change, &no);
+		err = fn(server, info->attrs, &no);
 		if (err)
 			shunt_nl_refuse(info->extack, info->attrs, err, &no);
 	}
 	mutex_unlock(&sn->lock);
 	return err;
+}
+
+static int set_server(struct shunt_server *server, struct nlattr **attrs,
+		      struct shunt_refusal *no)
+{
+	const struct shunt_server_change change = get_change(attrs);
+
+	return shunt_server_set(server, &change, no);
+}
+
+int shunt_nl_server_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return do_to_server(info, set_server);
+}
+
+static int drain_server(struct shunt_server *server, struct nlattr **attrs,
+			struct shunt_refusal *no)
+{
+	const struct nlattr *timeout = attrs[SHUNT_A_SERVER_DRAIN_TIMEOUT];
+	const struct nlattr *then = attrs[SHUNT_A_SERVER_DRAIN_THEN];
+
+	return shunt_server_drain(server, timeout ? nla_get_u32(timeout) : 0,
+				  then ? nla_get_u32(then) : SHUNT_DRAIN_THEN_STAY, no);
 }
 
 int shunt_nl_server_drain_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	const struct nlattr *timeout = info->attrs[SHUNT_A_SERVER_DRAIN_TIMEOUT];
-	const struct nlattr *then = info->attrs[SHUNT_A_SERVER_DRAIN_THEN];
-	struct shunt_net *sn = shunt_nl_net(info);
-	struct shunt_server *server;
-	struct shunt_refusal no;
-	int err = 0;
+	return do_to_server(info, drain_server);
+}
 
-	mutex_lock(&sn->lock);
-	server = get_server(info, &err);
-	if (server) {
-		err = shunt_server_drain(server, timeout ? nla_get_u32(timeout) : 0,
-					 then ? nla_get_u32(then) : SHUNT_DRAIN_THEN_STAY, &no);
-		if (err)
-			shunt_nl_refuse(info->extack, info->attrs, err, &no);
-	}
-	mutex_unlock(&sn->lock);
-	return err;
+static int del_server(struct shunt_server *server, struct nlattr **attrs,
+		      struct shunt_refusal *no)
+{
+	return shunt_server_del(server, no);
 }
 
 int shunt_nl_server_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct shunt_net *sn = shunt_nl_net(info);
-	struct shunt_server *server;
-	struct shunt_refusal no;
-	int err = 0;
-
-	mutex_lock(&sn->lock);
-	server = get_server(info, &err);
-	if (server) {
-		err = shunt_server_del(server, &no);
-		if (err)
-			shunt_nl_refuse(info->extack, info->attrs, err, &no);
-	}
-	mutex_unlock(&sn->lock);
-	return err;
+	return do_to_server(info, del_server);
 }
 
 int __init shunt_netlink_init(void)

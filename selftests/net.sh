@@ -287,6 +287,26 @@ topo_vip() {
 	done
 }
 
+# topo_director2: a second director, .3 of the rack, that "shunt2" configures.
+topo_director2() {
+	local p=$NS_PREFIX
+
+	ip -b - <<-END
+	netns add ${p}director2
+	link add eth0 netns ${p}director2 type veth peer director2 netns ${p}rack
+	END
+	in_ns rack ip link set director2 up master br0
+	{
+		topo_device lo
+		topo_device eth0 10.0.0.3 2001:db8:a::3
+		topo_routes 10.0.0.1 2001:db8:a::1 default
+	} | topo_batch director2 ipv4/conf/all/forwarding=1 ipv6/conf/all/forwarding=1
+}
+
+shunt2() {
+	in_ns director2 "$SHUNT" "$@"
+}
+
 # topo_down: no process and no namespace of the run stays.
 topo_down() {
 	local names=(/run/netns/"$NS_PREFIX"*)

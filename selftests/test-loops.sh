@@ -21,24 +21,9 @@
 readonly NAT4=198.51.100.7 NAT4B=198.51.100.8 NAT6=2001:db8:f::7 NAT6B=2001:db8:f::8
 declare -A host=([4]=$VIP4 [6]="[$VIP6]") nat=([4]=$NAT4 [6]="[$NAT6]")
 
-shunt2() {
-	in_ns director2 "$SHUNT" "$@"
-}
-
 second_director() {
-	local p=$NS_PREFIX
-
-	ip -b - <<-END
-	netns add ${p}director2
-	link add eth0 netns ${p}director2 type veth peer director2 netns ${p}rack
-	END
-	in_ns rack ip link set director2 up master br0
-	{
-		topo_device lo
-		topo_device eth0 10.0.0.3 2001:db8:a::3
-		topo_routes 10.0.0.1 2001:db8:a::1 default
-		topo_routes 10.0.0.2 2001:db8:a::2 $NAT4/32 $NAT6/128
-	} | topo_batch director2 ipv4/conf/all/forwarding=1 ipv6/conf/all/forwarding=1
+	topo_director2
+	topo_routes 10.0.0.2 2001:db8:a::2 $NAT4/32 $NAT6/128 | topo_batch director2
 	topo_routes 10.0.0.3 2001:db8:a::3 $NAT4B/32 $NAT6B/128 | topo_batch director
 	topo_routes 10.0.0.2 2001:db8:a::2 $NAT4/32 $NAT6/128 | topo_batch router
 }

@@ -19,25 +19,6 @@
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-shunt2() {
-	in_ns director2 "$SHUNT" "$@"
-}
-
-second_director() {
-	local p=$NS_PREFIX
-
-	ip -b - <<-END
-	netns add ${p}director2
-	link add eth0 netns ${p}director2 type veth peer director2 netns ${p}rack
-	END
-	in_ns rack ip link set director2 up master br0
-	{
-		topo_device lo
-		topo_device eth0 10.0.0.3 2001:db8:a::3
-		topo_routes 10.0.0.1 2001:db8:a::1 default
-	} | topo_batch director2 ipv4/conf/all/forwarding=1 ipv6/conf/all/forwarding=1
-}
-
 # way NUMBER: the router sends the VIP to this host of the rack from now on.
 way() {
 	in_ns router ip route replace "$VIP4/32" via "10.0.0.$1"
@@ -144,7 +125,7 @@ shunt service set web table-size 65537 seed none hash source-port
 is "no seed" "$(setting web seed)" ""
 
 note "two directors"
-second_director
+topo_director2
 shunt flush
 for director in shunt shunt2; do
 	$director service add dns udp $VIP4:53 scheduler maglev
