@@ -9,9 +9,10 @@
  * connections the client has still does not count: that would take a reference of
  * each to its entry, for which the smallest kind has no room.
  *
- * A remembered server counts only while it could be chosen: it is the service's, has
- * a weight, and can be reached. Otherwise the scheduler chooses anew, and the entry
- * is replaced by one for that server.
+ * A remembered server counts only while it could be chosen: it is the service's, takes
+ * new connections, can be reached and is not full; a backup, while it is their turn.
+ * Otherwise the scheduler chooses anew, and the entry is replaced by one for that
+ * server.
  *
  * Who makes entries: clients who have shown that they are there, so that no flood of
  * SYNs makes any. In DSR that is the ACK that makes the connection, in NAT the one
@@ -119,11 +120,19 @@ static unsigned int place_of(const struct shunt_persist *persist, const struct s
 	return pool->total;
 }
 
+/* Whether it is a backup's place, and the backups' turn. */
+static bool is_backup_at(const struct shunt_pool *pool, unsigned int at)
+{
+	return pool->backup && at - pool->count < pool->backup->count &&
+	       !(pool->count && shunt_sched_from(pool, 0));
+}
+
+/* The server in a place, if it can take new connections now. */
 static struct shunt_server *usable_at(const struct shunt_pool *pool, unsigned int at)
 {
 	struct shunt_server *server;
 
-	if (at >= pool->count)
+	if (at >= pool->count && !is_backup_at(pool, at))
 		return NULL;
 	server = pool->slot[at].server;
 	return shunt_server_usable(server) ? server : NULL;
@@ -203,9 +212,11 @@ struct shunt_server *shunt_persist_row(const struct shunt_persist *persist,
 	if (pool->sched->hashes && !persist->grouped) {
 		tuple.src = client->key.client;
 		tuple.sport = 0;
-		return pool->sched->pick(service, pool, &tuple);
+		return shunt_sched_choose(service, pool, &tuple);
 	}
 	slot = shunt_sched_at_hash(pool, client->hash);
+	if (unlikely(!slot) && pool->backup)
+		slot = shunt_sched_at_hash(pool->backup, client->hash);
 	return slot ? slot->server : NULL;
 }
 

@@ -194,8 +194,8 @@ usage_values() {
 			limit connections -- "$value"
 	done
 	usage "'none' is not a limit; expected a number from 1 to 4294967295, or default" limit connections none
-	for value in 0 2678401 -1 1s none ''; do
-		usage "'$value' is not a time to persist; expected a number of seconds from 1 to 2678400, or off" \
+	for value in 0 2678401 32d -1 1x none ''; do
+		usage "'$value' is not a time to persist; expected a number of seconds from 1 to 2678400, such as 90 or 90s, or of minutes, hours or days, such as 15m, 2h or 1d, or off" \
 			service set web persist -- "$value"
 	done
 	for value in 0 129 024 /24; do

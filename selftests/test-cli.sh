@@ -193,7 +193,7 @@ service_settings() {
 		is "packet is shown as typed" "$(shunt service show u | plain | grep '^packet ')" "packet $value"
 	done
 	does service set u packet off
-	does service set t persist 60 persist-group shop
+	does service set t persist 1m persist-group shop
 	does service set u persist-prefix 24 persist 2678400
 	shows '.[] | select(.name == "t" or .name == "u") | "\(.persist) \(."persist-prefix") \(."persist-group")"' \
 		"60 32 shop 2678400 24"

@@ -178,8 +178,8 @@ void put_persist(struct request *req, const struct arg *arg, const char *word)
 	uint32_t seconds;
 
 	if (!parse_enum(arg->names, word, &seconds) &&
-	    !parse_number(word, 1, SHUNT_PERSIST_MAX, &seconds))
-		usage_error("%s is not a time to persist; expected a number of seconds from 1 to %d, or %s",
+	    !parse_seconds(word, 1, SHUNT_PERSIST_MAX, &seconds))
+		usage_error("%s is not a time to persist; expected a number of seconds from 1 to %d, such as 90 or 90s, or of minutes, hours or days, such as 15m, 2h or 1d, or %s",
 			    quote(word), SHUNT_PERSIST_MAX,
 			    arg->names->list[0]);
 	request_put(req, arg->attr, &seconds, sizeof(seconds), word);

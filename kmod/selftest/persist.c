@@ -104,6 +104,30 @@ static int __init persist_entries(struct persist_bench *bench)
 	return 0;
 }
 
+/* The third server is a backup. */
+static int __init persist_backups(struct persist_bench *bench)
+{
+	struct shunt_pool backup = *bench->pool[0];
+
+	backup.slot += 2;
+	backup.count = 1;
+	backup.total = 1;
+	bench->pool[0]->count = 2;
+	bench->pool[0]->backup = &backup;
+	kept(bench, 5, 2);
+	SHUNT_EXPECT("a backup, not its turn", given(bench, 0, 5) == -1);
+	bench->server[0][0].unreachable = true;
+	SHUNT_EXPECT("still not", given(bench, 0, 5) == -1);
+	bench->server[0][1].unreachable = true;
+	SHUNT_EXPECT("its turn", given(bench, 0, 5) == 2);
+	SHUNT_EXPECT("by address, too", by_address(bench, 0, 6) == 0x0a000003);
+	bench->server[0][0].unreachable = false;
+	bench->server[0][1].unreachable = false;
+	bench->pool[0]->backup = NULL;
+	bench->pool[0]->count = 3;
+	return 0;
+}
+
 static int __init persist_limits(struct persist_bench *bench)
 {
 	u64 counts[SHUNT_COUNTS] = {};
@@ -220,11 +244,12 @@ static int __init persist_run(struct persist_bench *bench)
 		persist_fill(bench);
 		rcu_read_lock();
 		local_bh_disable();
-		err = persist_entries(bench) ?: persist_limits(bench) ?: persist_groups(bench);
+		err = persist_entries(bench) ?: persist_backups(bench) ?: persist_limits(bench) ?:
+		      persist_groups(bench);
 		local_bh_enable();
 		rcu_read_unlock();
 	}
-	if (!err && (shunt_persist_delete(&bench->sn, is_any, NULL) != 3 ||
+	if (!err && (shunt_persist_delete(&bench->sn, is_any, NULL) != 4 ||
 		     atomic_read(&bench->persist.persists->count)))
 		err = -EINVAL;
 	mutex_unlock(&bench->sn.lock);
