@@ -79,10 +79,10 @@ static int __init persist_entries(struct persist_bench *bench)
 	SHUNT_EXPECT("it stays with a server that can be given", given(bench, 0, 1) == 1);
 	entry->seen -= 10 * HZ;
 	kept(bench, 1, 2);
-	SHUNT_EXPECT("but is of this moment", shunt_persist_left(entry) > 59 * HZ);
-	entry->seen -= 60 * HZ;
+	SHUNT_EXPECT("but is of this moment", shunt_persist_left(entry) > 51 * HZ);
+	entry->seen -= 55 * HZ;
 	SHUNT_EXPECT("it lasts", given(bench, 0, 1) == 1);
-	entry->seen -= 2;
+	entry->seen -= 5 * HZ + 2;
 	SHUNT_EXPECT("it expires", given(bench, 0, 1) == -1);
 	kept(bench, 1, 2);
 	SHUNT_EXPECT("another takes the place", given(bench, 0, 1) == 2);
