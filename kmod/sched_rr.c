@@ -22,16 +22,21 @@ static struct shunt_server *rr_pick(struct shunt_service *service,
 				    const struct shunt_pool *pool,
 				    const struct shunt_tuple *tuple)
 {
-	unsigned int turn = atomic_fetch_inc(&service->cursor);
 	struct shunt_server *server;
+	unsigned int turn;
 
 	if (!pool->count)
 		return NULL;
+	turn = atomic_fetch_inc(&service->cursor);
 	server = pool->slot[turn % pool->count].server;
 	if (shunt_server_usable(server))
 		return server;
 	/* The turns of one that is out go round too, rather than to its neighbour. */
-	return nth_usable(pool, turn / pool->count);
+	server = nth_usable(pool, turn / pool->count);
+	/* The turn is the backups': were two taken each time, one of two would have all. */
+	if (!server)
+		atomic_dec(&service->cursor);
+	return server;
 }
 
 const struct shunt_sched shunt_sched_rr = {

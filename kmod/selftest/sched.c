@@ -312,6 +312,13 @@ static int __init sched_life_checks(struct sched_bench *bench)
 		if (err)
 			return err;
 	}
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_rr, sched_even));
+	bench->server[1].backup = true;
+	bench->server[2].backup = true;
+	bench->server[0].full = true;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_rr));
+	sched_ask(bench, 40);
+	SHUNT_EXPECT("backups take turns", sched_shares(bench, 0, 20, 20));
 	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_even));
 	SHUNT_EXPECT("memory", sched_start(bench, &shunt_sched_wrr, 0));
 	sched_ask(bench, 33);
