@@ -2,8 +2,9 @@
 # Random steps against a model, for test-model.sh: packets, edits and listings in
 # any order, and after each step everything that is listed and every packet that
 # left the director is what the model says. The model is that of the manual: which
-# server a scheduler chooses, what each packet makes of a connection, what is
-# counted where. Where the director is free to choose, it may do what is allowed.
+# server a scheduler chooses (services.py), what each packet makes of a connection,
+# what becomes of servers and connections, what is counted where. Where the director
+# is free to choose, it may do what is allowed; what it does later is waited for.
 #
 #   model.py SPEC DIRECTOR WIRE STEPS SEED
 #
@@ -19,170 +20,20 @@ import traceback
 
 import netlink
 import raw
+from servers import NUMBERS, ServerSteps
+from services import (Conn, DETERMINISTIC, DROP, HASHED, INACTIVE, KEEP, Mismatch, REHASH, REJECT,
+                      RESET, Server, Service, STATES, TABLES, wanted)
 
 VIP = "198.51.100.1"
 ROUTER = 1
-NUMBERS = range(11, 17)
-STATES = {6: ("syn", "established", "closing", "closed"), 17: ("one-way", "answered")}
 ALL_STATES = STATES[6] + STATES[17]
-INACTIVE = "closing", "closed"
 LONG, SHORT = 3600, 1
 CROWD = 40
-DETERMINISTIC = "rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"
-HASHED = "sh", "dh", "maglev", "sticky"
 SCHEDULERS = DETERMINISTIC * 2 + HASHED + ("random", "p2c")
-KEEP, RESET, REHASH = 0, 1, 2
-LOADS = "lc", "wlc", "sed", "nq", "ovf"
+CLIENTS = 60
 
 
-class Mismatch(Exception):
-    pass
-
-
-def wanted(what, got, want):
-    if got != want:
-        raise Mismatch(f"{what}\n  expected: {want}\n  got:      {got}")
-
-
-class Server:
-    def __init__(self, service, number, weight):
-        self.service, self.number, self.weight = service, number, weight
-        self.address = f"10.0.0.{number}"
-        self.removed = False
-        self.credit = 0
-        self.states = collections.Counter()
-        self.stats = collections.Counter()
-        # SYNs that may still count as connections, and until when.
-        self.awaited, self.awaited_until = 0, 0
-        # Removed, and perhaps freed: added again it may begin anew.
-        self.may_be_gone = False
-
-    def conns(self):
-        return sum(self.states.values())
-
-    def inactive(self):
-        return sum(self.states[state] for state in INACTIVE)
-
-    def __str__(self):
-        return f"{self.address} weight {self.weight}{' removed' if self.removed else ''}"
-
-
-class Conn:
-    def __init__(self, service, client, port, server, state):
-        self.service, self.client, self.port = service, client, port
-        self.server, self.state = server, state
-        self.fins, self.resets = set(), set()
-        self.known = False      # where the server stands
-        self.seq = {"client": 0, "server": 0}
-        self.seen = 0
-
-    def __str__(self):
-        return f"{self.service.name} {self.client}:{self.port} {self.state} on {self.server}"
-
-
-class Service:
-    def __init__(self, name, protocol, port, mode, limited=False):
-        self.name, self.protocol, self.port, self.mode = name, protocol, port, mode
-        self.limited = limited
-        self.inside = port if mode == "dsr" else port + 1
-        self.scheduler = "rr"
-        self.on_remove = KEEP if protocol == 6 else REHASH
-        self.midstream = 0
-        self.limit = 0
-        self.cursor = 0
-        self.servers = []       # those configured, in order
-        self.leaving = {}       # removed ones, by number
-        self.gone = collections.Counter()       # counters of those freed
-        self.drops = collections.Counter()
-        self.recycled = 0
-        self.chosen = {}        # by hashing, since the last change
-        self.halves = []        # SYNs in DSR
-
-    def everyone(self):
-        return self.servers + list(self.leaving.values())
-
-    def published(self):
-        for server in self.everyone():
-            server.credit = 0
-        self.chosen.clear()
-
-    def pool(self):
-        return [server for server in self.servers if server.weight]
-
-    def load(self, server, awaited):
-        active = server.conns() - server.inactive() + awaited
-        if self.scheduler in ("lc", "wlc"):
-            return active * 256 + server.inactive()
-        if self.scheduler == "sed":
-            return active + 1
-        return active + 1 if active else 0
-
-    def by_load(self, awaited):
-        """The one choice, with so many SYNs awaited of each server."""
-        best = None
-        for server in self.pool():
-            weight = 1 if self.scheduler == "lc" else server.weight
-            if self.scheduler == "ovf":
-                if server.conns() - server.inactive() + awaited[server] < weight and \
-                        (not best or weight > best[1]):
-                    best = server, weight, 0
-                continue
-            load = self.load(server, awaited[server])
-            if best:
-                mine, other = load * best[1], best[2] * weight
-            if not best or mine < other or mine == other and weight > best[1]:
-                best = server, weight, load
-        return best[0] if best else None
-
-    def by_turn(self):
-        turn, pool = self.cursor, self.pool()
-        self.cursor += 1
-        return pool[turn % len(pool)] if pool else None
-
-    def by_credit(self):
-        best = None
-        for server in self.pool():
-            server.credit += server.weight
-            if not best or server.credit > best.credit:
-                best = server
-        if best:
-            best.credit -= sum(server.weight for server in self.pool())
-        return best
-
-    def choices(self, client, port, begins):
-        """Whom the scheduler may choose now; to ask is to choose."""
-        pool = self.pool()
-        if self.limited:
-            # While it is pressed the hash chooses, else the scheduler; of ovf all may be full.
-            return set(pool) | ({None} if self.scheduler == "ovf" or not pool else set())
-        if self.scheduler == "rr":
-            return {self.by_turn()}
-        if self.scheduler == "wrr":
-            return {self.by_credit()}
-        if self.scheduler == "fo":
-            return {max(pool, key=lambda s: s.weight, default=None)}
-        if self.scheduler in LOADS:
-            now = time.monotonic()
-            ranges = [range(s.awaited + 1 if now < s.awaited_until else 1) for s in pool]
-            return {self.by_load(dict(zip(pool, counts)))
-                    for counts in itertools.product(*ranges)}
-        if self.scheduler in ("maglev", "sticky") and not begins and self.protocol == 6:
-            # In mid-stream the table before the last change is asked first.
-            return set(self.servers) if pool else set(self.servers) | {None}
-        key = self.key(client, port)
-        return {self.chosen[key]} if key in self.chosen else set(pool) or {None}
-
-    def key(self, client, port):
-        """What is hashed."""
-        return {"sh": client, "dh": None}.get(self.scheduler, (client, port))
-
-    def note_choice(self, client, port, begins, server):
-        by_table = self.scheduler in ("maglev", "sticky") and (begins or self.protocol == 17)
-        if not self.limited and (by_table or self.scheduler in ("sh", "dh")):
-            self.chosen[self.key(client, port)] = server
-
-
-class Model:
+class Model(ServerSteps):
     """The director as it should be, and the one there is."""
 
     def __init__(self, spec, director, wire, seed):
@@ -204,7 +55,7 @@ class Model:
                       port=service.port, mode=int(service.mode == "nat"),
                       timeouts=self.timeouts(service))
             for number in list(NUMBERS)[:5]:
-                self.add_server(service, number, self.random.randint(1, 5))
+                self.add_server(service, number, weight=self.random.randint(1, 5))
 
     @staticmethod
     def timeouts(service, short=None):
@@ -255,7 +106,9 @@ class Model:
 
     def refused(self, service, client, port, reason, got):
         service.drops[reason] += 1
-        if service.protocol == 17:
+        if reason == "no-server" and service.on_empty == DROP:
+            wanted("no answer", got, [])
+        elif service.protocol == 17:
             wanted("a refusal", [one[:2] + one[3:] for one in got], [(ROUTER, "icmp", client)])
         else:
             wanted("a refusal", got, [self.to_client(service, client, port)])
@@ -270,25 +123,27 @@ class Model:
 
     def new_client(self):
         self.next_port = self.next_port + 1 if self.next_port < 65000 else 1024
-        return f"192.0.2.{self.random.randint(10, 250)}", self.next_port
+        return f"192.0.2.{self.random.randrange(10, 10 + CLIENTS)}", self.next_port
 
     def make(self, service, client, port, server, state):
         conn = Conn(service, client, port, server, state)
         self.conns[service.name, client, port] = conn
-        server.states[state] += 1
+        server.count(state, 1)
         server.stats["total-connections"] += 1
         conn.seen = time.monotonic()
         return conn
 
     def become(self, conn, state):
-        conn.server.states[conn.state] -= 1
-        conn.server.states[state] += 1
-        conn.state = state
+        was, conn.state = conn.state, state
+        conn.server.states[was] -= 1
+        conn.server.count(state, 1)
+        if was == "syn" and state == "established":
+            conn.service.remember(conn.client, conn.server)
 
     def forget(self, conn):
         del self.conns[conn.service.name, conn.client, conn.port]
         server = conn.server
-        server.states[conn.state] -= 1
+        server.count(conn.state, -1)
         if server.removed and not server.conns():
             server.may_be_gone = True
 
@@ -323,7 +178,9 @@ class Model:
         server of a SYN in DSR, or None."""
         full = service.limit and sum(s.conns() for s in service.everyone()) - \
             bool(old) >= service.limit
-        legal = service.choices(client, port, begins)
+        found = service.remembered(client)
+        legal = {found} if found else service.choices(client, port, begins)
+        start = time.monotonic()
         got = self.exchange(packet)
         server = next((s for s in service.servers if got and s.number == got[0][0]), None)
         if server is None and full and legal != {None} and not got:
@@ -338,7 +195,12 @@ class Model:
         if server is None:
             self.refused(service, client, port, "no-server", got)
             return None
-        service.note_choice(client, port, begins, server)
+        if not found:
+            service.note_choice(client, port, begins, server)
+        if not found and begins and service.persist:
+            service.note(client, server)
+        if service.protocol == 17:
+            service.remember(client, server)
         wanted("what goes to the server", got, [self.to_server(service, client, port, server)])
         self.passed(server, packet)
         if old:
@@ -346,6 +208,7 @@ class Model:
         if service.mode == "dsr" and begins:
             server.awaited += 1
             server.awaited_until = time.monotonic() + 1.3
+            server.handshake = start
             return server
         if full:
             self.take_place(service)
@@ -368,7 +231,7 @@ class Model:
         service, server = conn.service, conn.server
         packet = self.from_client(service, conn.client, conn.port, flags, conn.seq["client"],
                                   conn.seq["server"], data)
-        if server.removed and service.on_remove == REHASH and "R" not in flags:
+        if server.in_trouble() and service.on_remove == REHASH and "R" not in flags:
             seq = dict(conn.seq)
             made = self.open(service, conn.client, conn.port, packet,
                              "syn" if service.protocol == 6 else "one-way", False, old=conn)
@@ -380,7 +243,7 @@ class Model:
                 made.seq["client"] += len(data) + ("F" in flags)
             return
         got = self.exchange(packet)
-        if server.removed and service.on_remove == RESET and "R" not in flags:
+        if server.in_trouble() and service.on_remove == RESET and "R" not in flags:
             self.forget(conn)
             self.refused(service, conn.client, conn.port, "server-removed", got)
             return
@@ -409,8 +272,8 @@ class Model:
     def a_service(self, *names):
         return self.random.choice([s for s in self.services if not names or s.name in names])
 
-    def begin(self, service, client, port, old=None):
-        isn = self.random.getrandbits(32)
+    def begin(self, service, client, port, old=None, isn=None):
+        isn = self.random.getrandbits(32) if isn is None else isn
         packet = self.from_client(service, client, port, "S", isn)
         made = self.open(service, client, port, packet, "syn", True, old=old)
         if isinstance(made, Server):
@@ -434,7 +297,8 @@ class Model:
         wanted("the ACK after a SYN", got,
                [self.to_server(service, conn.client, conn.port, server)])
         self.passed(server, packet)
-        server.awaited = max(server.awaited - 1, 0)
+        service.remember(conn.client, server)
+        server.awaited, server.handshake = max(server.awaited - 1, 0), None
         made = self.make(service, conn.client, conn.port, server, "established")
         made.seq = conn.seq
 
@@ -457,8 +321,26 @@ class Model:
             self.some("syn", mode="nat")
         if not conn or conn.server.removed or conn.known:
             return None
+        if conn in halves and conn.server.down:
+            halves.remove(conn)
+            return self.stray(conn.service, conn.client, conn.port, conn.seq["client"])
         self.complete(conn)
         return f"complete {conn}"
+
+    def step_syn_again(self):
+        conn = self.some("syn")
+        if not conn:
+            return None
+        was, isn = str(conn), (conn.seq["client"] - 1) % (1 << 32)
+        if conn.server.in_trouble():
+            self.begin(conn.service, conn.client, conn.port, old=conn, isn=isn)
+        else:
+            packet = self.from_client(conn.service, conn.client, conn.port, "S", isn)
+            wanted("the same SYN", self.exchange(packet),
+                   [self.to_server(conn.service, conn.client, conn.port, conn.server)])
+            self.passed(conn.server, packet)
+            conn.seen = time.monotonic()
+        return f"the same SYN {was}"
 
     def step_reset_half(self):
         halves = self.services[0].halves
@@ -466,6 +348,10 @@ class Model:
             return None
         conn = halves.pop(self.random.randrange(len(halves)))
         packet = self.from_client(conn.service, conn.client, conn.port, "R", conn.seq["client"])
+        if conn.server.down:
+            conn.service.drops["no-connection"] += 1
+            wanted("a RST of no connection", self.exchange(packet), [])
+            return f"RST of no connection {conn}"
         wanted("a RST after a SYN", self.exchange(packet),
                [self.to_server(conn.service, conn.client, conn.port, conn.server)])
         self.passed(conn.server, packet)
@@ -526,8 +412,11 @@ class Model:
 
     def step_stray(self):
         service = self.a_service("dsr", "nat")
-        client, port = self.new_client()
-        seq = self.random.getrandbits(32)
+        return self.stray(service, *self.new_client())
+
+    def stray(self, service, client, port, seq=None):
+        """A packet in mid-stream without a connection."""
+        seq = self.random.getrandbits(32) if seq is None else seq
         packet = self.from_client(service, client, port, "A", seq, 1)
         if service.midstream:
             made = self.open(service, client, port, packet, "syn", False)
@@ -555,75 +444,11 @@ class Model:
             self.answer(conn, "", b"answer")
         return conn and f"answer {conn}"
 
-    def add_server(self, service, number, weight):
-        self.must("server-add", service=service.name, address=f"10.0.0.{number}",
-                  port=service.inside, weight=weight)
-        server = service.leaving.pop(number, None)
-        listed = [one for one in self.listed("server-get") if one["service"] == service.name]
-        numbers = [one["address"][3] for one in listed]
-        mine = listed[numbers.index(number)]
-        if server and server.may_be_gone and \
-                mine["stats"]["total-connections"] != server.stats["total-connections"]:
-            service.gone += server.stats
-            server = None
-        if not server:
-            server = Server(service, number, weight)
-            wanted("the place of a new server", numbers[-1], number)
-        server.weight, server.removed, server.may_be_gone = weight, False, False
-        service.servers.append(server)
-        # One that was there all the time has its old place.
-        wanted("the others' order", [n for n in numbers if n != number],
-               [s.number for s in service.servers[:-1]])
-        service.servers.sort(key=lambda s: numbers.index(s.number))
-        service.published()
-
-    def step_server_add(self):
-        service = self.a_service()
-        there = {s.number for s in service.servers}
-        number = self.random.choice(NUMBERS)
-        if number in there:
-            return None
-        weight = self.random.randint(0, 5)
-        self.add_server(service, number, weight)
-        return f"server add {service.name} {number} weight {weight}"
-
-    def step_server_del(self):
-        service = self.a_service()
-        if len(service.servers) <= self.random.choice((0, 2, 2, 2, 2, 2)):
-            return None
-        server = self.random.choice(service.servers)
-        self.must("server-del", service=service.name, address=server.address, port=service.inside)
-        service.servers.remove(server)
-        service.leaving[server.number] = server
-        server.removed, server.may_be_gone = True, not server.conns()
-        # What was chosen for a SYN is as if it had not been.
-        service.halves = [half for half in service.halves if half.server is not server]
-        service.published()
-        return f"server del {service.name} {server}"
-
-    def step_weight(self):
-        service = self.a_service()
-        if not service.servers:
-            return None
-        server = self.random.choice(service.servers)
-        server.weight = self.random.choice((0, 0, 1, 1, 2, 3, 4, 5))
-        self.must("server-set", service=service.name, address=server.address, port=service.inside,
-                  weight=server.weight)
-        service.published()
-        return f"server set {service.name} {server}"
-
-    def step_scheduler(self):
-        service = self.a_service()
-        service.scheduler = self.random.choice(SCHEDULERS)
-        more = dict(table_size=251) if service.scheduler in ("maglev", "sticky") else {}
-        self.must("service-set", name=service.name, scheduler=service.scheduler, **more)
-        service.published()
-        return f"service set {service.name} scheduler {service.scheduler}"
-
     def step_policy(self):
         service = self.a_service()
         service.on_remove = self.random.choice((KEEP, RESET, REHASH))
-        change = dict(on_remove=service.on_remove)
+        service.on_empty = self.random.choice((REJECT, REJECT, DROP))
+        change = dict(on_remove=service.on_remove, on_empty=service.on_empty)
         if service.protocol == 6:
             service.midstream = change["midstream"] = self.random.choice((0, 0, 1))
         self.must("service-set", name=service.name, **change)
@@ -634,6 +459,38 @@ class Model:
         service.limit = self.random.randint(0, 9)
         self.must("service-set", name=service.name, limit=service.limit)
         return f"service set {service.name} limit {service.limit}"
+
+    def step_scheduler(self):
+        service = self.a_service()
+        service.scheduler = self.random.choice(SCHEDULERS)
+        more = dict(table_size=251) if service.scheduler in TABLES else {}
+        self.must("service-set", name=service.name, scheduler=service.scheduler, **more)
+        service.published()
+        return f"service set {service.name} scheduler {service.scheduler}"
+
+    def step_persist(self):
+        service = self.a_service("dsr", "nat", "udp")
+        service.set_persist(self.random.choice((0, LONG, LONG // 2)),
+                            self.random.choice((service.prefix, 29, 32)))
+        change = dict(persist=service.persist, persist_prefix=service.prefix)
+        self.must("service-set", name=service.name, **change)
+        return f"service set {service.name} {change}"
+
+    def step_forget(self):
+        """Clients that are remembered: all of a service, or one."""
+        service = self.random.choice([s for s in self.services if s.entries] or [None])
+        if not service:
+            return None
+        what, gone = dict(service=service.name), list(service.entries)
+        if self.random.random() < .8:
+            what["client"] = self.random.choice(gone)
+            gone = [what["client"]]
+        answer = self.must("persist-del", **what)
+        wanted("clients forgotten", self.decode("persist", answer.messages[0][2])["deleted"],
+               len(gone))
+        for client in gone:
+            del service.entries[client]
+        return f"persist del {what}"
 
     def step_delete(self):
         if not self.conns:
@@ -683,21 +540,6 @@ class Model:
         kind = command.partition("-")[0]
         return [self.decode(kind, one[2]) for one in self.must(command).messages]
 
-    def check_servers(self):
-        listed = iter(self.listed("server-get"))
-        for service in self.services:
-            for server in service.servers:
-                one = next(listed, None)
-                stats = {key: one["stats"][key] for key in one["stats"]} if one else {}
-                want = {key: server.stats[key] for key in stats} | \
-                    ({"connections": server.conns()} if stats else {})
-                wanted(f"server {server} of {service.name}: its name, weight and counters",
-                       one and (one["service"], one["address"][3], one["weight"], stats),
-                       (service.name, server.number, server.weight, want))
-                wanted(f"server {server} of {service.name}: states", one["states"],
-                       {state: server.states[state] for state in STATES[service.protocol]})
-        wanted("another server", next(listed, None), None)
-
     def check_services(self, timeouts, changed):
         for service, one in itertools.zip_longest(self.services, self.listed("service-get")):
             everyone = service.everyone()
@@ -710,12 +552,37 @@ class Model:
                     for state in STATES[service.protocol]})
             wanted(f"service {service.name}: settings",
                    [one[key] for key in ("name", "scheduler", "on-remove", "limit", "recycled",
-                                         "stateless")],
+                                         "stateless", "on-empty", "persist",
+                                         "persist-prefix")],
                    [service.name, service.scheduler, service.on_remove, service.limit,
-                    service.recycled, 0])
+                    service.recycled, 0, service.on_empty, service.persist, service.prefix])
             wanted(f"service {service.name}: timeouts", one["timeouts"],
                    timeouts if service is changed else
                    dict.fromkeys(STATES[service.protocol], LONG))
+
+    @staticmethod
+    def check_age(what, age, before, now):
+        if not before - what.seen - 2.5 <= age <= now - what.seen + 1.5:
+            raise Mismatch(f"{what} was seen {now - what.seen:.1f} s ago, and {age} s are told")
+
+    def check_persist(self):
+        before = time.monotonic()
+        got, listed = {}, self.listed("persist-get")
+        now = time.monotonic()
+        services = {service.name: service for service in self.services}
+        for one in listed:
+            service, client = services[one["service"]], ".".join(map(str, one["client"]))
+            got[service.name, client] = one["server"][3], one["server-port"], one["prefix"]
+            entry = service.entries.get(client)
+            if entry:
+                self.check_age(entry, entry.seconds - one["expires"], before, now)
+        want = {(service.name, client): (entry.server.number, service.inside, service.prefix)
+                for service in self.services for client, entry in service.entries.items()}
+        wanted("clients that are remembered, where they differ",
+               sorted(set(got.items()) - set(want.items())),
+               sorted(set(want.items()) - set(got.items())))
+        wanted("clients listed", len(listed), len(want))
+        return len(want)
 
     def check_conns(self):
         before = time.monotonic()
@@ -730,10 +597,8 @@ class Model:
             got[key] = (one["server"][3], one["server-port"], one["mode"],
                         ALL_STATES[one["state"]])
             conn = self.conns.get(key)
-            if conn and not before - conn.seen - 2.5 <= LONG - one["expires"] <= \
-                    now - conn.seen + 1.5:
-                raise Mismatch(f"{conn} was seen {now - conn.seen:.1f} s ago, and is to expire in "
-                               f"{one['expires']} s of {LONG}")
+            if conn:
+                self.check_age(conn, LONG - one["expires"], before, now)
         want = {key: (c.server.number, c.service.inside, int(c.service.mode == "nat"), c.state)
                 for key, c in self.conns.items()}
         if got != want:
@@ -742,6 +607,7 @@ class Model:
                    {key: want.get(key) for key in got.keys() | want if got.get(key) != want.get(key)})
 
     def check(self, timeouts=None, changed=None):
+        self.settle()
         self.check_conns()
         self.check_servers()
         self.check_services(timeouts, changed)
@@ -749,13 +615,17 @@ class Model:
                if one["count"]}
         wanted("drops", got, {(service.name, reason): count for service in self.services
                               for reason, count in service.drops.items() if count})
-        wanted("connections in all", self.listed("limit-get")[0]["connections"], len(self.conns))
+        limit = self.listed("limit-get")[0]
+        wanted("connections and clients in all",
+               [limit[key] for key in ("connections", "persist-entries", "persist-beyond")],
+               [len(self.conns), self.check_persist(), 0])
 
     STEPS = {
         "connect": 20, "data": 20, "answer": 9, "client_fin": 5, "server_fin": 5, "reset": 4,
         "half": 5, "complete": 5, "reset_half": 2, "reopen": 4, "stray": 3, "datagram": 9,
-        "udp_answer": 5, "weight": 6, "server_add": 3, "server_del": 3, "scheduler": 2,
-        "policy": 1, "limit": 1, "delete": 3, "expire": .2,
+        "udp_answer": 5, "weight": 6, "server_add": 3, "server_del": 2, "scheduler": 2,
+        "policy": 1, "limit": 1, "delete": 3, "expire": .2, "syn_again": 2, "state": 4,
+        "backup": 2, "upper_limit": 3, "drain": 1, "cut": .2, "persist": 1, "forget": 1,
     }
 
     def step(self):
@@ -791,7 +661,7 @@ def main():
         sys.exit(1)
     print(f"seed {seed}: {number} steps in {time.monotonic() - start:.0f} s:",
           ", ".join(f"{name} {count}" for name, count in counts.most_common()))
-    if set(counts) != set(model.STEPS) and number >= 2000:
+    if set(counts) != set(model.STEPS) and number >= 10000:
         sys.exit(f"no step of these: {set(model.STEPS) - set(counts)}")
 
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Ten thousand random steps against a model, by model.py: connections of TCP and
 # UDP, in DSR and NAT, that begin, go on, end, expire and are deleted, while servers
-# come and go and change their weights, schedulers, policies and limits change.
-# Every choice, counter and state is the model's after each step. The steps are the
+# come and go, drain, are down, backups or full, and weights, schedulers, policies,
+# limits and who is remembered change. Every choice, counter and state is the model's
+# after each step. Slow starts, which are of time alone, have no part. The steps are the
 # same each time, but for what the kernel's own keys and clock decide of them:
 # SHUNT_TEST_SEED and SHUNT_TEST_STEPS make others.
 #
