@@ -10,7 +10,7 @@
 #
 #    The network of net.sh, first as it is, then with its segments' ends in
 #    raw.py. The back segment is the narrow one, with an MTU of 1300.
-# kernels: 6.1 6.12 debug
+# kernels: 6.1 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/raw.sh
