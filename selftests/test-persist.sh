@@ -206,7 +206,7 @@ groups() {
 	is "group: those left have what is remembered" "$(shunt -j persist show group shop | jq length)" 2
 	shunt service set web persist-group none
 	check "group: the last one ends it" all_gone
-	refused "group: it is no more" 1 "'shop': no service is in a persist-group of this name" shunt persist show group shop
+	refused "group: it is no more" 1 ": no service is in a persist-group of this name" shunt persist show group shop
 	shunt service del tls
 }
 
@@ -354,7 +354,11 @@ floods() {
 	in_ns rack nft "add table netdev sink; add chain netdev sink flood { type filter hook ingress device director priority 0; }; add rule netdev sink flood ip saddr 32.0.0.0/3 drop"
 	in_ns director sh -c "echo 'send dev=eth0 random=1 count=20032 family=4 protocol=tcp src=0.0.0.0,0 dst=$VIP4,80 flags=0x02' >/proc/shunt_bench"
 	is "SYNs: nobody is remembered for them" "$(shunt -j persist show | jq length) $(overall persist_entries)" "1 1"
-	check "SYNs: no memory" [ "$(awk '$1 == "shunt_persist" { print $2 }' /proc/slabinfo)" -le $((before + 64)) ]
+	if [[ $before ]]; then
+		check "SYNs: no memory" [ "$(awk '$1 == "shunt_persist" { print $2 }' /proc/slabinfo)" -le $((before + 64)) ]
+	else
+		skip "SYNs: no memory" "this kernel counts the entries with those of others"
+	fi
 	is "SYNs: the client is where it was" "$(visits 32 4)" "$first=4"
 
 	shunt service add dns udp $VIP4:53 persist 300
