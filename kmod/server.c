@@ -91,6 +91,8 @@ static bool server_fills(const struct shunt_server *server, bool full)
 	u32 upper = READ_ONCE(server->upper_limit), lower = READ_ONCE(server->lower_limit);
 	u32 conns = server_established(server);
 
+	if (!upper)
+		return false;
 	if (!full)
 		return conns >= upper;
 	/* As in IPVS: without a lower limit, three quarters of the upper one. */
@@ -109,7 +111,7 @@ void shunt_server_review(struct shunt_server *server)
 		/* Pairs with that of other CPUs. */
 		smp_mb();
 		full = READ_ONCE(server->full);
-		if (!READ_ONCE(server->upper_limit) || server_fills(server, full) == full)
+		if (server_fills(server, full) == full)
 			break;
 		WRITE_ONCE(server->full, !full);
 	} while (true);
@@ -375,8 +377,6 @@ static void server_set_limits(struct shunt_server *server, u32 upper, u32 lower)
 	WRITE_ONCE(server->upper_limit, upper);
 	WRITE_ONCE(server->full, false);
 	shunt_server_review(server);
-	if (upper)
-		shunt_watch_begin(server);
 }
 
 /* All but the mode. */
@@ -396,7 +396,7 @@ static void settings_apply(struct shunt_server *server, const struct shunt_serve
 		server->started_at = 0;
 	else if (!was_on)
 		shunt_server_start(server);
-	if (server->draining)
+	if (server->draining || server->upper_limit)
 		shunt_watch_begin(server);
 }
 
