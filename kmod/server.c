@@ -95,8 +95,11 @@ static bool server_fills(const struct shunt_server *server, bool full)
 		return false;
 	if (!full)
 		return conns >= upper;
-	/* As in IPVS: without a lower limit, three quarters of the upper one. */
-	return lower ? conns >= lower : (u64)conns * 4 >= (u64)upper * 3;
+	/*
+	 * As in IPVS: without a lower limit, three quarters of the upper one. While
+	 * both are set the lower one may be above, and no answer would stand.
+	 */
+	return lower ? conns >= min(lower, upper) : (u64)conns * 4 >= (u64)upper * 3;
 }
 
 /*
