@@ -9,6 +9,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 
+#include "choose.h"
 #include "conn.h"
 #include "dsr.h"
 #include "forward.h"
@@ -104,86 +105,6 @@ static enum shunt_verdict forward_alone(struct shunt_packet *pkt, struct shunt_s
 	return forward_alone_nat(pkt, server);
 }
 
-/* The server that a packet finds by its tuple, or its client, where all else is forgotten. */
-static struct shunt_server *row_of(const struct shunt_packet *pkt, struct shunt_service *service)
-{
-	const struct shunt_persist *persist = rcu_dereference(service->persist);
-	struct shunt_persist_client client;
-
-	if (unlikely(persist)) {
-		client = shunt_persist_client(persist, &pkt->tuple.src);
-		return shunt_persist_find(persist, service, &client) ?:
-		       shunt_persist_row(persist, service, pkt, &client);
-	}
-	return shunt_sched_row(service, rcu_dereference(service->pool), pkt);
-}
-
-/* Whether the scheduler is not asked: SYNs may be forgotten, or packets go without a connection. */
-static __always_inline bool is_by_hash(const struct shunt_packet *pkt,
-				       const struct shunt_service *service, bool begins)
-{
-	u32 within = begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY;
-
-	return pkt->tuple.protocol == IPPROTO_TCP &&
-	       (shunt_pressed(pkt->sn, service, within) ||
-		(begins && shunt_limit_reached(pkt->sn, service)));
-}
-
-/*
- * The server of a new connection. While SYNs may be forgotten, and packets go
- * without a connection, what was chosen before is chosen again. What is in
- * mid-stream may be older than the last change of servers.
- */
-static __always_inline struct shunt_server *choose_afresh(const struct shunt_packet *pkt,
-							  struct shunt_service *service,
-							  bool begins)
-{
-	const struct shunt_pool *pool = rcu_dereference(service->pool);
-
-	if (is_by_hash(pkt, service, begins))
-		return shunt_sched_row(service, pool, pkt);
-	if (pkt->tuple.protocol == IPPROTO_TCP && !begins)
-		return shunt_sched_midstream(service, pool, &pkt->tuple);
-	return shunt_sched_choose(service, pool, &pkt->tuple);
-}
-
-/*
- * The same for a service that remembers its clients. Where the scheduler is not to be
- * asked, or its answer could not be remembered, the client's address chooses.
- */
-static noinline struct shunt_server *choose_persistent(const struct shunt_packet *pkt,
-						       struct shunt_service *service,
-						       bool begins)
-{
-	const struct shunt_persist *persist = rcu_dereference(service->persist);
-	struct shunt_persist_client client;
-	struct shunt_server *server;
-
-	/* It may have been turned off just now. */
-	if (unlikely(!persist))
-		return row_of(pkt, service);
-	client = shunt_persist_client(persist, &pkt->tuple.src);
-	server = shunt_persist_find(persist, service, &client);
-	if (!server && (shunt_persist_full(persist) || is_by_hash(pkt, service, begins)))
-		server = shunt_persist_row(persist, service, pkt, &client);
-	if (!server) {
-		server = choose_afresh(pkt, service, begins);
-		if (server && begins)
-			shunt_persist_note(persist, server, &client);
-	}
-	if (server && pkt->tuple.protocol == IPPROTO_UDP)
-		shunt_persist_keep(persist, service, server, &pkt->tuple.src);
-	return server;
-}
-
-static __always_inline struct shunt_server *choose(const struct shunt_packet *pkt,
-						   struct shunt_service *service, bool begins)
-{
-	if (unlikely(rcu_access_pointer(service->persist)))
-		return choose_persistent(pkt, service, begins);
-	return choose_afresh(pkt, service, begins);
-}
-
 /*
  * A TCP packet in mid-stream whose connection is not known, and whose SYN may
  * have been forgotten: it finds the server that was chosen then, and makes no
@@ -193,7 +114,7 @@ static __always_inline struct shunt_server *choose(const struct shunt_packet *pk
 static enum shunt_verdict forward_forgotten(struct shunt_packet *pkt,
 					    struct shunt_service *service, struct shunt_syn syn)
 {
-	struct shunt_server *server = row_of(pkt, service);
+	struct shunt_server *server = shunt_choose_row(pkt, service);
 
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return refused(pkt, service, SHUNT_DROP_NO_CONNECTION);
@@ -207,7 +128,7 @@ static noinline enum shunt_verdict forward_beyond(struct shunt_packet *pkt,
 						  struct shunt_service *service,
 						  struct shunt_syn syn)
 {
-	struct shunt_server *row = row_of(pkt, service);
+	struct shunt_server *row = shunt_choose_row(pkt, service);
 	struct shunt_server *server = syn.server ?: row;
 
 	if (!server)
@@ -338,7 +259,7 @@ static __always_inline enum shunt_verdict forward_first_syn(struct shunt_packet 
 
 	if (syn.server && !shunt_server_usable(syn.server))
 		syn.server = NULL;
-	server = syn.server ?: choose(pkt, service, true);
+	server = syn.server ?: shunt_choose(pkt, service, true);
 	if (unlikely(!server))
 		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
 	return forward_chosen(pkt, service, server, syn);
@@ -354,7 +275,7 @@ static noinline enum shunt_verdict forward_first_unknown(struct shunt_packet *pk
 	if (pkt->fast)
 		return SHUNT_PASS;
 	if (READ_ONCE(service->midstream) == SHUNT_MIDSTREAM_REHASH) {
-		server = choose(pkt, service, false);
+		server = shunt_choose(pkt, service, false);
 		return server ? forward_connected(pkt, service, server, syn) :
 				refused(pkt, service, SHUNT_DROP_NO_SERVER);
 	}
@@ -400,7 +321,7 @@ static __always_inline enum shunt_verdict forward_first_segment(struct shunt_pac
 static __always_inline enum shunt_verdict forward_first_datagram(struct shunt_packet *pkt,
 								 struct shunt_service *service)
 {
-	struct shunt_server *server = choose(pkt, service, false);
+	struct shunt_server *server = shunt_choose(pkt, service, false);
 
 	if (unlikely(!server))
 		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
@@ -457,7 +378,7 @@ static enum shunt_verdict forward_first_error(struct shunt_packet *pkt)
 		return forward_answer(pkt, true);
 	server = pkt->tuple.protocol == IPPROTO_TCP ? shunt_syn_owner(pkt, service) : NULL;
 	if (!server && shunt_pressed(pkt->sn, service, SHUNT_PRESSED_LATELY))
-		server = row_of(pkt, service);
+		server = shunt_choose_row(pkt, service);
 	if (!server || READ_ONCE(server->mode) != SHUNT_MODE_DSR)
 		return SHUNT_PASS;
 	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send_any(pkt, server));
@@ -525,7 +446,7 @@ static enum shunt_verdict forward_anew(struct shunt_packet *pkt, struct shunt_co
 
 	if (!service)
 		return SHUNT_PASS;
-	server = choose(pkt, service, begins);
+	server = shunt_choose(pkt, service, begins);
 	if (!server)
 		return refused(pkt, service, SHUNT_DROP_NO_SERVER);
 	shunt_conn_unlink(pkt->sn, conn);
