@@ -40,6 +40,16 @@ int shunt_nl_refuse_do(struct genl_info *info, int err, int attr, const char *wh
 	return shunt_nl_refuse(info->extack, info->attrs, err, &no);
 }
 
+int shunt_nl_reply_number(struct sk_buff *reply, struct genl_info *info, u8 cmd, int attr,
+			  u32 value)
+{
+	void *header = genlmsg_put_reply(reply, info, &shunt_nl_family, 0, cmd);
+
+	nla_put_u32(reply, attr, value);
+	genlmsg_end(reply, header);
+	return genlmsg_reply(reply, info);
+}
+
 u8 shunt_nl_get_addr(const struct nlattr *attr, union nf_inet_addr *addr)
 {
 	memset(addr, 0, sizeof(*addr));

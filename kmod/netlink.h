@@ -73,4 +73,8 @@ int shunt_nl_put_limit(struct sk_buff *skb, struct shunt_net *sn);
 int shunt_nl_dump_service(struct shunt_net *sn, struct netlink_callback *cb, int attr,
 			  const char **name);
 
+/* Sends a reply of one number, for which it has room; it is used up. */
+int shunt_nl_reply_number(struct sk_buff *reply, struct genl_info *info, u8 cmd, int attr,
+			  u32 value);
+
 #endif

@@ -153,7 +153,6 @@ int shunt_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 	struct shunt_net *sn = shunt_nl_net(info);
 	struct sk_buff *reply;
 	u32 deleted = 0;
-	void *header;
 	int err;
 
 	if (!has_filter(info->attrs))
@@ -173,8 +172,6 @@ int shunt_nl_conn_del_doit(struct sk_buff *skb, struct genl_info *info)
 		nlmsg_free(reply);
 		return err;
 	}
-	header = genlmsg_put_reply(reply, info, &shunt_nl_family, 0, SHUNT_CMD_CONN_DEL);
-	nla_put_u32(reply, SHUNT_A_CONN_DELETED, deleted);
-	genlmsg_end(reply, header);
-	return genlmsg_reply(reply, info);
+	return shunt_nl_reply_number(reply, info, SHUNT_CMD_CONN_DEL, SHUNT_A_CONN_DELETED,
+				     deleted);
 }

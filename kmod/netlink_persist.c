@@ -247,7 +247,6 @@ int shunt_nl_persist_del_doit(struct sk_buff *skb, struct genl_info *info)
 	struct persist_filter filter;
 	struct sk_buff *reply;
 	u32 deleted = 0;
-	void *header;
 	int err;
 
 	if (!has_filter(info->attrs))
@@ -267,8 +266,6 @@ int shunt_nl_persist_del_doit(struct sk_buff *skb, struct genl_info *info)
 		nlmsg_free(reply);
 		return err;
 	}
-	header = genlmsg_put_reply(reply, info, &shunt_nl_family, 0, SHUNT_CMD_PERSIST_DEL);
-	nla_put_u32(reply, SHUNT_A_PERSIST_DELETED, deleted);
-	genlmsg_end(reply, header);
-	return genlmsg_reply(reply, info);
+	return shunt_nl_reply_number(reply, info, SHUNT_CMD_PERSIST_DEL, SHUNT_A_PERSIST_DELETED,
+				     deleted);
 }

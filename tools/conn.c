@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <linux/shunt.h>
 
 #include "cli.h"
@@ -53,24 +49,11 @@ void conn_show(struct request *req)
 static void print_deleted(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[SHUNT_A_CONN_MAX + 1] = {};
-	uint64_t deleted;
-	char *line;
-	FILE *out;
 
 	(void)data;
 	nl_attrs(nlh, attrs, SHUNT_A_CONN_MAX);
-	deleted = nl_number(attrs[SHUNT_A_CONN_DELETED]);
-	out = open_text(&line);
-	fprintf(out, "%" PRIu64 " connection%s deleted", deleted,
-		deleted == 1 ? "" : "s");
-	fclose(out);
-
-	print_single();
-	print_open();
-	print_result("deleted", deleted, line);
-	print_close();
-	print_end();
-	free(line);
+	print_result("deleted", nl_number(attrs[SHUNT_A_CONN_DELETED]), "connection",
+		     "deleted");
 }
 
 void conn_del(struct request *req)

@@ -1,8 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <linux/shunt.h>
 
 #include "cli.h"
@@ -52,24 +48,11 @@ void persist_show(struct request *req)
 static void print_forgotten(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nlattr *attrs[SHUNT_A_PERSIST_MAX + 1] = {};
-	uint64_t deleted;
-	char *line;
-	FILE *out;
 
 	(void)data;
 	nl_attrs(nlh, attrs, SHUNT_A_PERSIST_MAX);
-	deleted = nl_number(attrs[SHUNT_A_PERSIST_DELETED]);
-	out = open_text(&line);
-	fprintf(out, "%" PRIu64 " client%s forgotten", deleted,
-		deleted == 1 ? "" : "s");
-	fclose(out);
-
-	print_single();
-	print_open();
-	print_result("deleted", deleted, line);
-	print_close();
-	print_end();
-	free(line);
+	print_result("deleted", nl_number(attrs[SHUNT_A_PERSIST_DELETED]), "client",
+		     "forgotten");
 }
 
 void persist_del(struct request *req)

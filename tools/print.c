@@ -242,14 +242,26 @@ void print_enum(const char *key, const struct names *names, uint32_t value)
 	print_string(key, format_enum(names, value, text));
 }
 
-void print_result(const char *key, uint64_t value, const char *line)
+void print_result(const char *key, uint64_t count, const char *noun,
+		  const char *done)
 {
+	char *line;
+	FILE *out = open_text(&line);
+
+	fprintf(out, "%" PRIu64 " %s%s %s", count, noun, count == 1 ? "" : "s",
+		done);
+	fclose(out);
+	print_single();
+	print_open();
 	if (json) {
-		set(key, json_integer((json_int_t)value));
-		return;
+		set(key, json_integer((json_int_t)count));
+	} else {
+		print_cell(line);
+		print_blank(1);
 	}
-	print_cell(line);
-	print_blank(1);
+	print_close();
+	print_end();
+	free(line);
 }
 
 void print_words(const char *key, const char *words)

@@ -67,8 +67,12 @@ void print_number_or(const char *key, uint64_t value, const char *zero);
 /* True or false in JSON, one of two words in text. */
 void print_flag(const char *key, const struct names *names, bool value);
 void print_enum(const char *key, const struct names *names, uint32_t value);
-/* A number in JSON, a line that tells it in text. */
-void print_result(const char *key, uint64_t value, const char *line);
+/*
+ * A whole record: a number in JSON, a line in text that tells of so many things, one
+ * or several, what was done to them.
+ */
+void print_result(const char *key, uint64_t count, const char *noun,
+		  const char *done);
 /* Words separated by spaces, an array of strings in JSON. */
 void print_words(const char *key, const char *words);
 /* Two values in JSON, one cell in text. */
