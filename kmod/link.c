@@ -53,6 +53,8 @@ static const char not_a_host[] =
 	"this is not the address of one host";
 static const char behind_gateway[] =
 	"a DSR server must be on a link of the director, not behind a gateway; use mode nat";
+static const char no_memory[] =
+	"there is no memory for a neighbour entry";
 static const char not_ethernet[] =
 	"the link to this address is not Ethernet, which DSR needs; use mode nat";
 
@@ -69,7 +71,8 @@ static struct neighbour *neigh_ipv4(struct net *net, int master,
 
 	rt = ip_route_output_key(net, &fl4);
 	if (IS_ERR(rt)) {
-		*why = no_route;
+		if (PTR_ERR(rt) != -ENOBUFS)
+			*why = no_route;
 		return NULL;
 	}
 	if (rt->rt_type == RTN_LOCAL)
@@ -115,7 +118,7 @@ static struct neighbour *neigh_ipv6(struct net *net, int master,
 static struct neighbour *neigh_in(struct net *net, int master, u8 family,
 				  const union nf_inet_addr *addr, const char **why)
 {
-	*why = "there is no memory for a neighbour entry";
+	*why = no_memory;
 	if (family == NFPROTO_IPV4)
 		return neigh_ipv4(net, master, addr, why);
 	return neigh_ipv6(net, master, addr, why);
@@ -181,8 +184,11 @@ int shunt_link_check(const struct shunt_service *service, const union nf_inet_ad
 	return 0;
 }
 
-/* The device builds its own header, so that VLANs and the like come out right. */
-static bool build_header(struct shunt_link *link, u8 family)
+/*
+ * The device builds its own header, so that VLANs and the like come out right. One
+ * that is too long is none. 0, or -ENOMEM.
+ */
+static int build_header(struct shunt_link *link, u8 family)
 {
 	struct neighbour *neigh = link->neigh;
 	struct net_device *dev = neigh->dev;
@@ -192,7 +198,7 @@ static bool build_header(struct shunt_link *link, u8 family)
 
 	skb = alloc_skb(LL_RESERVED_SPACE(dev), GFP_KERNEL);
 	if (!skb)
-		return false;
+		return -ENOMEM;
 	skb_reserve(skb, LL_RESERVED_SPACE(dev));
 	neigh_ha_snapshot(mac, neigh, dev);
 	len = dev_hard_header(skb, dev, family == NFPROTO_IPV4 ? ETH_P_IP : ETH_P_IPV6,
@@ -202,7 +208,7 @@ static bool build_header(struct shunt_link *link, u8 family)
 		link->header_len = len;
 	}
 	kfree_skb(skb);
-	return link->header_len;
+	return 0;
 }
 
 static void link_put(struct shunt_link *link)
@@ -232,7 +238,10 @@ static void reach(struct shunt_server *server, bool reached)
 	shunt_server_reach(server, reached || server->mode == SHUNT_MODE_NAT);
 }
 
-/* A link as things are now; NULL if the server is on no usable device, or is this host. */
+/*
+ * A link as things are now; NULL if the server is on no usable device, or is this host;
+ * or -ENOMEM, and nothing is known.
+ */
 static struct shunt_link *link_make(struct shunt_server *server)
 {
 	u8 family = server->service->family;
@@ -247,9 +256,15 @@ static struct shunt_link *link_make(struct shunt_server *server)
 		reach(server, true);
 		return NULL;
 	}
+	if (!neigh && why == no_memory)
+		return ERR_PTR(-ENOMEM);
 	WRITE_ONCE(server->local, false);
-	if (!neigh || !device_usable(neigh->dev))
-		goto err_neigh;
+	if (!neigh || !device_usable(neigh->dev)) {
+		reach(server, false);
+		if (neigh)
+			neigh_release(neigh);
+		return NULL;
+	}
 	link = kzalloc(sizeof(*link), GFP_KERNEL_ACCOUNT);
 	if (!link)
 		goto err_neigh;
@@ -258,18 +273,20 @@ static struct shunt_link *link_make(struct shunt_server *server)
 	link->dev = neigh->dev;
 	link->headroom = LL_RESERVED_SPACE(link->dev);
 	state = READ_ONCE(neigh->nud_state);
-	link->valid = state & NUD_VALID && build_header(link, family);
+	if (state & NUD_VALID && build_header(link, family))
+		goto err_link;
+	link->valid = link->header_len;
 	if (link->valid)
 		reach(server, true);
 	else if (state & NUD_FAILED)
 		reach(server, false);
 	return link;
 
+err_link:
+	kfree(link);
 err_neigh:
-	reach(server, false);
-	if (neigh)
-		neigh_release(neigh);
-	return NULL;
+	neigh_release(neigh);
+	return ERR_PTR(-ENOMEM);
 }
 
 static bool link_same(const struct shunt_link *a, const struct shunt_link *b)
@@ -285,6 +302,12 @@ static void link_refresh(struct shunt_server *server)
 
 	old = rcu_dereference_protected(server->link,
 					lockdep_is_held(&server->service->sn->lock));
+	if (IS_ERR(link)) {
+		/* The one there is serves until it is looked at again. */
+		if (!old && !server->local)
+			reach(server, false);
+		return;
+	}
 	if (link_same(old, link))
 		link_put(link);
 	else

@@ -157,6 +157,8 @@ report='for line in "WARNING: suspicious RCU usage" "$0:1 RCU-list traversed in 
 expect "a report that is known does not fail" 0 "" \
 	"BASH_ARGV0=net/netfilter/nf_tables_api.c; $report"
 expect "one like it, of another file, does" 121 "x.c:1 RCU-list" "BASH_ARGV0=x.c; $report"
+expect "nor that a reference could not be tracked" 0 "" \
+	'echo "ref_tracker: memory allocation failure, unreliable refcount tracker." >/dev/kmsg'
 complaints
 SHUNT_ACCEL=tcg faulty "a fault of the emulator is excused once" 2
 faulty "... and none where there is one processor only" 1 --icount

@@ -4,7 +4,8 @@
 # for it, while it carries packets: of real requests and datagrams, of connections
 # from before, and of very many new clients. That costs packets, no more of them
 # than allocations failed, and each of them is counted with one reason; no
-# connection is lost, changes its server or is counted wrongly.
+# connection is lost, changes its server or is counted wrongly. And one in two fails
+# while it looks at its servers' neighbours: that costs nothing.
 #
 #    The network of net.sh. The new clients' packets are made by bench/kmod and come
 #    in by the director's eth0. What shunt sends on of them ends where it enters the
@@ -20,20 +21,24 @@
 readonly MANY=3200 FAILURES=1000000
 readonly LIVE=10 PATIENCE=60
 
-# begin_failing, end_failing: how many failed is then in $failed.
+# begin_failing [PERCENT], count_failed, end_failing: how many failed is then in $failed.
 begin_failing() {
 	fault times $FAILURES
-	fault probability 1
+	fault probability "${1-1}"
 }
 
-end_failing() {
+count_failed() {
 	local kind
 
-	fault probability 0
 	failed=0
 	for kind in "${FAULT_KINDS[@]}"; do
 		failed=$((failed + FAILURES - $(<"$faults/$kind/times")))
 	done
+}
+
+end_failing() {
+	fault probability 0
+	count_failed
 }
 
 # new_clients FIRST SERVICE: MANY of them, the first with this number.
@@ -79,6 +84,15 @@ counts_agree() {
 	connections=$(shunt -j status | jq .connections)
 	[[ $connections -eq $(shunt -j conn show | jq length) &&
 		$connections -eq $(shunt -j service show | jq 'map(.servers[].connections) | add') ]]
+}
+
+# links_have_failed COUNT: so many allocations, while links are looked at and used.
+links_have_failed() {
+	in_ns director ip route add blackhole 203.0.113.0/24
+	in_ns director ip route del blackhole 203.0.113.0/24
+	ask dsr >"$WORK/asked"
+	count_failed
+	[[ $failed -ge $1 ]]
 }
 
 now() {
@@ -182,6 +196,12 @@ like "requests, NAT: are all answered" "$nat" '^n1=[0-9]+ n2=[0-9]+$'
 note "datagrams: $dns, NAT: $dnat"
 check "datagrams: most are answered" \
 	[ "$(tr ' ' '\n' <<<"$dns $dnat" | awk -F= '/^[dn]/ { sum += $2 } END { print sum + 0 }')" -ge 30 ]
+
+note "links"
+begin_failing 50
+check "many fail while links are looked at" wait_until $PATIENCE links_have_failed 100
+end_failing
+is "DSR connections live meanwhile, too" "$(<"$WORK/asked")" "$was_dsr"
 is "nothing was lost but for memory" \
 	"$(drops | tr ' ' '\n' | sed 's/=.*//' | grep -vx 'no-memory\|no-route\|not-sent' || :)" ""
 
