@@ -21,6 +21,7 @@
 #include "match.h"
 #include "net.h"
 #include "persist.h"
+#include "point.h"
 #include "sched.h"
 #include "server.h"
 #include "service.h"
@@ -347,10 +348,18 @@ static __always_inline bool may_begin_fast(struct shunt_packet *pkt,
 	return shunt_tcp_begins(pkt->tcp_flags) || !shunt_limit_reached(pkt->sn, service);
 }
 
+/* As shunt_match_service(), without its call where nobody has ranges or marks. */
+static __always_inline struct shunt_service *service_of(const struct shunt_packet *pkt)
+{
+	if (unlikely(rcu_access_pointer(pkt->sn->ranges)))
+		return shunt_match_service(pkt);
+	return shunt_point_service(pkt->sn, &pkt->tuple);
+}
+
 /* A packet of no connection. */
 static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
-	struct shunt_service *service = shunt_match_service(pkt);
+	struct shunt_service *service = service_of(pkt);
 
 	if (unlikely(!service))
 		return pkt->fast ? SHUNT_PASS : forward_answer(pkt, false);

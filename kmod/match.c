@@ -20,74 +20,19 @@
  * connections go on, until there are none when the service next changes, or it goes.
  */
 #include <linux/err.h>
-#include <linux/hash.h>
 #include <linux/slab.h>
 
 #include "match.h"
+#include "point.h"
 #include "range.h"
 #include "selftest.h"
 #include "server.h"
-
-/* One port of an address that a service has, in one of its protocols. */
-struct shunt_point {
-	struct rhash_head by_tuple;
-	struct shunt_service_key key;
-	struct shunt_service *service;
-	struct list_head list;		/* in service->points; the namespace's lock */
-	bool stays;			/* while they are replaced; the same */
-	struct rcu_head rcu;
-};
 
 /* An address whose packets concern the service. The namespace's lock. */
 struct shunt_vip {
 	union nf_inet_addr addr;
 	struct shunt_filter_member in_vips;
 	struct list_head list;		/* in service->vips */
-};
-
-/* Of fewer words than there are: prefixes hardly ever differ by two at once. */
-static __always_inline u32 hash_of(const union nf_inet_addr *addr, __be16 port, u8 protocol,
-				   u32 seed)
-{
-	u64 where = (u64)(addr->all[0] ^ addr->all[1]) << 32 | (addr->all[2] ^ addr->all[3]);
-	u64 what = (__force u32)port << 8 | protocol;
-	u64 sum = where * GOLDEN_RATIO_64 + what * (seed | 1);
-
-	return (sum ^ sum >> 32) * GOLDEN_RATIO_64 >> 32;
-}
-
-/* Looked for by the tuple of a client's packet. */
-static __always_inline u32 tuple_hash(const void *data, u32 len, u32 seed)
-{
-	const struct shunt_tuple *tuple = data;
-
-	return hash_of(&tuple->dst, tuple->dport, tuple->protocol, seed);
-}
-
-static u32 point_hash(const void *data, u32 len, u32 seed)
-{
-	const struct shunt_service_key *key = &((const struct shunt_point *)data)->key;
-
-	return hash_of(&key->addr, key->port, key->protocol, seed);
-}
-
-static __always_inline int point_differs(struct rhashtable_compare_arg *arg, const void *object)
-{
-	const struct shunt_service_key *key = &((const struct shunt_point *)object)->key;
-	const struct shunt_tuple *tuple = arg->key;
-
-	return tuple->dport != key->port || tuple->protocol != key->protocol ||
-	       tuple->family != key->family || !nf_inet_addr_cmp(&tuple->dst, &key->addr);
-}
-
-/* All constant, so that a lookup is inline. */
-static const struct rhashtable_params by_tuple_params = {
-	.head_offset = offsetof(struct shunt_point, by_tuple),
-	.key_len = SHUNT_TUPLE_SIZE,
-	.hashfn = tuple_hash,
-	.obj_hashfn = point_hash,
-	.obj_cmpfn = point_differs,
-	.automatic_shrinking = true,
 };
 
 static const struct rhashtable_params by_answer_params = {
@@ -118,14 +63,6 @@ bool shunt_match_has_addr(const struct shunt_match *match, const union nf_inet_a
 	return false;
 }
 
-static __always_inline struct shunt_service *find_point(struct shunt_net *sn,
-							const struct shunt_tuple *tuple)
-{
-	struct shunt_point *point = rhashtable_lookup(&sn->by_tuple, tuple, by_tuple_params);
-
-	return point ? point->service : NULL;
-}
-
 /* Whether another service has this port, in a protocol of the service's. */
 static bool point_is_taken(const struct shunt_service *service,
 			   const struct shunt_match_entry *entry)
@@ -144,7 +81,7 @@ static bool point_is_taken(const struct shunt_service *service,
 	for (i = 0; i < ARRAY_SIZE(protocols); i++) {
 		tuple.protocol = protocols[i];
 		other = shunt_service_has(service, tuple.protocol) ?
-			find_point(service->sn, &tuple) : NULL;
+			shunt_point_service(service->sn, &tuple) : NULL;
 		taken |= other && other != service;
 	}
 	rcu_read_unlock();
@@ -205,7 +142,7 @@ int shunt_match_check(const struct shunt_service *service, const struct shunt_ma
 
 static void point_free(struct shunt_net *sn, struct shunt_point *point)
 {
-	rhashtable_remove_fast(&sn->by_tuple, &point->by_tuple, by_tuple_params);
+	rhashtable_remove_fast(&sn->by_tuple, &point->by_tuple, shunt_point_params);
 	list_del(&point->list);
 	kfree_rcu(point, rcu);
 }
@@ -228,7 +165,7 @@ static int point_add(struct shunt_service *service, const struct shunt_service_k
 		return -ENOMEM;
 	point->key = *key;
 	point->service = service;
-	err = rhashtable_insert_fast(&service->sn->by_tuple, &point->by_tuple, by_tuple_params);
+	err = rhashtable_insert_fast(&service->sn->by_tuple, &point->by_tuple, shunt_point_params);
 	if (err) {
 		kfree(point);
 		return err;
@@ -386,7 +323,7 @@ static noinline struct shunt_service *find_any(struct shunt_net *sn,
 					       const struct shunt_ranges *ranges,
 					       const struct shunt_tuple *tuple, u32 mark)
 {
-	return shunt_range_marked(ranges, tuple, mark) ?: find_point(sn, tuple) ?:
+	return shunt_range_marked(ranges, tuple, mark) ?: shunt_point_service(sn, tuple) ?:
 	       shunt_range_service(ranges, tuple);
 }
 
@@ -396,7 +333,7 @@ struct shunt_service *shunt_match_service(const struct shunt_packet *pkt)
 
 	if (unlikely(ranges))
 		return find_any(pkt->sn, ranges, &pkt->tuple, pkt->skb->mark);
-	return find_point(pkt->sn, &pkt->tuple);
+	return shunt_point_service(pkt->sn, &pkt->tuple);
 }
 
 bool shunt_match_marked(const struct shunt_packet *pkt)
@@ -417,7 +354,7 @@ struct shunt_service *shunt_match_tuple(struct shunt_net *sn, const struct shunt
 {
 	const struct shunt_ranges *ranges = rcu_dereference(sn->ranges);
 
-	return ranges ? find_any(sn, ranges, tuple, mark) : find_point(sn, tuple);
+	return ranges ? find_any(sn, ranges, tuple, mark) : shunt_point_service(sn, tuple);
 }
 
 struct shunt_server *shunt_match_server(struct shunt_net *sn, const struct shunt_tuple *tuple)
@@ -441,7 +378,7 @@ struct shunt_server *shunt_match_server(struct shunt_net *sn, const struct shunt
 
 int shunt_match_net_init(struct shunt_net *sn)
 {
-	int err = rhashtable_init(&sn->by_tuple, &by_tuple_params);
+	int err = rhashtable_init(&sn->by_tuple, &shunt_point_params);
 
 	if (err)
 		return err;
