@@ -13,7 +13,7 @@
  *
  * The hash of services multiplies twice, as that of filter.h and for the same
  * reason, but with known factors: addresses and ports of services are the
- * operator's. Clients only choose which of them they send to. It takes 12
+ * operator's. Clients only choose which of them they send to. It takes 15
  * instructions, jhash 44.
  *
  * An address that a service no longer matches stays in the filter, so that its

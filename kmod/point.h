@@ -3,8 +3,10 @@
 #ifndef SHUNT_POINT_H
 #define SHUNT_POINT_H
 
+#include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/rhashtable.h>
+#include <linux/unaligned.h>
 
 #include "match.h"
 #include "net.h"
@@ -21,13 +23,18 @@ struct shunt_point {
 	struct rcu_head rcu;
 };
 
-/* Of fewer words than there are: prefixes hardly ever differ by two at once. */
-static __always_inline u32 shunt_point_hash_of(const union nf_inet_addr *addr, __be16 port,
-					       u8 protocol, u32 seed)
+/* A port with family and protocol behind it, as one word. */
+static __always_inline u32 shunt_point_what(const void *port)
 {
-	u64 where = (u64)(addr->all[0] ^ addr->all[1]) << 32 | (addr->all[2] ^ addr->all[3]);
-	u64 what = (__force u32)port << 8 | protocol;
-	u64 sum = where * GOLDEN_RATIO_64 + what * (seed | 1);
+	return get_unaligned((const u32 *)port);
+}
+
+/* Halves of an address folded: prefixes hardly ever differ in the same bits of both. */
+static __always_inline u32 shunt_point_hash_of(const union nf_inet_addr *addr, u32 what, u32 seed)
+{
+	const u64 *half = (const u64 *)addr;
+	u64 where = get_unaligned(&half[0]) ^ rol64(get_unaligned(&half[1]), 32);
+	u64 sum = where * GOLDEN_RATIO_64 + (u64)what * (seed | 1);
 
 	return (sum ^ sum >> 32) * GOLDEN_RATIO_64 >> 32;
 }
@@ -37,14 +44,14 @@ static __always_inline u32 shunt_point_hash_tuple(const void *data, u32 len, u32
 {
 	const struct shunt_tuple *tuple = data;
 
-	return shunt_point_hash_of(&tuple->dst, tuple->dport, tuple->protocol, seed);
+	return shunt_point_hash_of(&tuple->dst, shunt_point_what(&tuple->dport), seed);
 }
 
 static inline u32 shunt_point_hash(const void *data, u32 len, u32 seed)
 {
 	const struct shunt_service_key *key = &((const struct shunt_point *)data)->key;
 
-	return shunt_point_hash_of(&key->addr, key->port, key->protocol, seed);
+	return shunt_point_hash_of(&key->addr, shunt_point_what(&key->port), seed);
 }
 
 static __always_inline int shunt_point_differs(struct rhashtable_compare_arg *arg,
@@ -53,8 +60,14 @@ static __always_inline int shunt_point_differs(struct rhashtable_compare_arg *ar
 	const struct shunt_service_key *key = &((const struct shunt_point *)object)->key;
 	const struct shunt_tuple *tuple = arg->key;
 
-	return tuple->dport != key->port || tuple->protocol != key->protocol ||
-	       tuple->family != key->family || !nf_inet_addr_cmp(&tuple->dst, &key->addr);
+	BUILD_BUG_ON(offsetof(struct shunt_tuple, family) != offsetof(struct shunt_tuple, dport) +
+		     offsetof(struct shunt_service_key, family) -
+		     offsetof(struct shunt_service_key, port));
+	BUILD_BUG_ON(offsetof(struct shunt_tuple, protocol) - offsetof(struct shunt_tuple, family) !=
+		     offsetof(struct shunt_service_key, protocol) -
+		     offsetof(struct shunt_service_key, family));
+	return shunt_point_what(&tuple->dport) != shunt_point_what(&key->port) ||
+	       !nf_inet_addr_cmp(&tuple->dst, &key->addr);
 }
 
 /* All constant, so that a lookup is inline. */
