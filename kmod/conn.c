@@ -31,6 +31,7 @@
  * expiry, except one that finds its own tuple taken by an expired entry, which
  * it replaces.
  */
+#include <linux/err.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <net/ipv6.h>
@@ -304,7 +305,7 @@ static unsigned long conn_link(struct shunt_net *sn, struct shunt_conn *conn,
 }
 
 struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,
-				   bool answered, enum shunt_reason *reason)
+				   bool answered)
 {
 	struct shunt_conn *conn = conn_alloc(pkt, server, answered);
 	struct shunt_net *sn = pkt->sn;
@@ -313,10 +314,8 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 
 	lockdep_assert(in_softirq());
 
-	if (!conn) {
-		*reason = SHUNT_DROP_NO_MEMORY;
-		return NULL;
-	}
+	if (!conn)
+		return ERR_PTR(-SHUNT_DROP_NO_MEMORY);
 	while ((taken = conn_link(sn, conn, pkt))) {
 		other = shunt_end_conn(taken);
 		if (!shunt_conn_left(other) || shunt_conn_over(other)) {
@@ -327,8 +326,7 @@ struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_
 		if (shunt_end_dir(taken) == SHUNT_DIR_CLIENT &&
 		    shunt_end_is(taken, shunt_tuple_view(&pkt->tuple)))
 			return other;
-		*reason = SHUNT_DROP_TUPLE_IN_USE;
-		return NULL;
+		return ERR_PTR(-SHUNT_DROP_TUPLE_IN_USE);
 	}
 	shunt_table_due(sn, conn->hash, conn_timeout(conn) * HZ);
 	shunt_counters_connection(server->counters);

@@ -175,11 +175,11 @@ void shunt_conn_exit(void);
  * Makes the connection of a client's packet, for which none was found, to a
  * server. Bottom halves off. "answered" tells that the client's SYN was seen, and
  * that the packet seems to follow the server's answer. Returns it, or the one
- * that another CPU made of the same tuple meanwhile, or NULL with the reason in
- * *reason.
+ * that another CPU made of the same tuple meanwhile, or ERR_PTR() of a reason's
+ * negative number.
  */
 struct shunt_conn *shunt_conn_make(const struct shunt_packet *pkt, struct shunt_server *server,
-				   bool answered, enum shunt_reason *reason);
+				   bool answered);
 
 /* Fills in a connection that is in no table, zeroed before. */
 void shunt_conn_fill(union shunt_conn_any *any, const struct shunt_tuple *tuple,

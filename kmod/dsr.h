@@ -64,14 +64,15 @@ static __always_inline enum shunt_reason shunt_dsr_transmit(struct sk_buff *skb,
 
 /* As shunt_dsr_send_any(), without its call if nothing is in the packet's way. */
 static __always_inline enum shunt_reason shunt_dsr_send(struct shunt_packet *pkt,
-							const struct shunt_server *server)
+							const struct shunt_server *server,
+							u8 family)
 {
 	const struct shunt_link *link = rcu_dereference(server->link);
-	u8 family = pkt->tuple.family;
 	struct sk_buff *skb = pkt->skb;
 
 	if (unlikely(!shunt_dsr_is_easy(link, skb, family) || pkt->local || skb_is_gso(skb) ||
-		     nf_inet_addr_cmp(&pkt->tuple.src, &pkt->tuple.dst)))
+		     shunt_addr_equal(pkt->tuple.src.all, pkt->tuple.dst.all,
+				      family == NFPROTO_IPV6)))
 		return shunt_dsr_send_any(pkt, server);
 	if (unlikely(!shunt_dsr_prepare(skb, link)))
 		return SHUNT_DROP_NO_MEMORY;

@@ -4,6 +4,7 @@
  * connection; then state, and out through the connection's mode. A packet that
  * simply goes on its connection never comes here: established.h.
  */
+#include <linux/err.h>
 #include <linux/rcupdate.h>
 #include <net/gso.h>
 #include <net/ip.h>
@@ -64,7 +65,7 @@ enum shunt_reason shunt_forward_send(struct shunt_packet *pkt, struct shunt_conn
 {
 	/* No indirect call for every packet. */
 	if (conn->mode == SHUNT_MODE_DSR)
-		return shunt_dsr_send(pkt, conn->server);
+		return shunt_dsr_send(pkt, conn->server, pkt->tuple.family);
 	return shunt_nat_send(pkt, conn, dir);
 }
 
@@ -91,11 +92,21 @@ static noinline enum shunt_verdict forward_alone_nat(struct shunt_packet *pkt,
 		    shunt_nat_send_alone(pkt, &any.conn, SHUNT_DIR_CLIENT));
 }
 
+static __always_inline enum shunt_verdict send_dsr(struct shunt_packet *pkt,
+						   struct shunt_server *server)
+{
+	enum shunt_reason reason = pkt->tuple.family == NFPROTO_IPV4 ?
+				   shunt_dsr_send(pkt, server, NFPROTO_IPV4) :
+				   shunt_dsr_send(pkt, server, NFPROTO_IPV6);
+
+	return sent(pkt, server, SHUNT_DIR_CLIENT, reason);
+}
+
 /* A packet on its own, or the first of a connection in DSR. */
 static noinline enum shunt_verdict forward_alone_dsr(struct shunt_packet *pkt,
 						     struct shunt_server *server)
 {
-	return sent(pkt, server, SHUNT_DIR_CLIENT, shunt_dsr_send(pkt, server));
+	return send_dsr(pkt, server);
 }
 
 /* Each packet on its own. */
@@ -166,12 +177,11 @@ static __always_inline enum shunt_verdict forward_made(struct shunt_packet *pkt,
 {
 	bool begins = shunt_tcp_begins(pkt->tcp_flags);
 	bool waited = syn.server && !begins;
-	enum shunt_reason reason;
 	struct shunt_conn *conn;
 
-	conn = shunt_conn_make(pkt, server, waited, &reason);
-	if (!conn)
-		return refused(pkt, service, reason);
+	conn = shunt_conn_make(pkt, server, waited);
+	if (IS_ERR(conn))
+		return refused(pkt, service, -PTR_ERR(conn));
 	if (waited) {
 		shunt_server_await(server, -1);
 		shunt_syn_forget(pkt, syn);
@@ -191,7 +201,7 @@ static __always_inline enum shunt_verdict forward_syn(struct shunt_packet *pkt,
 	if (!syn.server)
 		shunt_server_await(server, 1);
 	shunt_syn_note(pkt, server, syn);
-	return forward_alone_dsr(pkt, server);
+	return send_dsr(pkt, server);
 }
 
 static __always_inline enum shunt_verdict forward_connected(struct shunt_packet *pkt,
@@ -356,7 +366,7 @@ static __always_inline struct shunt_service *service_of(const struct shunt_packe
 	return shunt_point_service(pkt->sn, &pkt->tuple);
 }
 
-/* A packet of no connection. */
+/* A packet of no connection. What a flood is made of is all in here. */
 static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 {
 	struct shunt_service *service = service_of(pkt);
@@ -370,8 +380,9 @@ static noinline enum shunt_verdict forward_first(struct shunt_packet *pkt)
 	}
 	if (pkt->tuple.protocol != IPPROTO_TCP)
 		return forward_first_datagram(pkt, service);
-	return shunt_tcp_begins(pkt->tcp_flags) ? forward_first_syn(pkt, service) :
-						  forward_first_segment(pkt, service);
+	if (!shunt_tcp_begins(pkt->tcp_flags))
+		return forward_first_segment(pkt, service);
+	return forward_first_syn(pkt, service);
 }
 
 /*

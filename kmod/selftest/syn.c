@@ -69,7 +69,7 @@ static int __init syn_checks(struct syn_bench *bench)
 
 	SHUNT_EXPECT("no pressure yet",
 		     !shunt_pressed(&bench->sn, &bench->service, SHUNT_PRESSED_LATELY));
-	for (i = 1; i <= SYN_WAYS; i++)
+	for (i = 1; i <= SHUNT_SYN_WAYS; i++)
 		syn_comes(bench, i, 1000, 0);
 	SHUNT_EXPECT("a set holds four", !syn_forgotten(bench));
 	syn_comes(bench, i, 1000, 0);
