@@ -292,24 +292,34 @@ static void entry_refresh(const struct shunt_persist *persist, struct shunt_pers
 		WRITE_ONCE(entry->seen, now);
 }
 
+/* The client has an entry for this server from now on, in the place of an old one if any. */
+static void entry_make(const struct shunt_persist *persist, const struct shunt_server *server,
+		       const struct shunt_persist_key *key, struct shunt_persist_entry *old)
+{
+	struct shunt_persists *persists = persist->persists;
+
+	if (old)
+		entry_replace(persists, old, entry_alloc(persist, server, key));
+	else if (shunt_persist_full(persist))
+		shunt_drop_count(persists->sn->drops, SHUNT_COUNT_PERSIST_BEYOND);
+	else
+		entry_add(persists, entry_alloc(persist, server, key));
+}
+
 void shunt_persist_keep(const struct shunt_persist *persist, const struct shunt_service *service,
 			const struct shunt_server *server, const union nf_inet_addr *addr)
 {
 	struct shunt_persist_client client = shunt_persist_client(persist, addr);
-	struct shunt_persists *persists = persist->persists;
 	struct shunt_persist_entry *entry = entry_find(persist, &client.key);
 
 	if (entry && (entry->mark == mark_of(persist, server) ||
 		      (shunt_persist_left(entry) &&
 		       entry_server(persist, rcu_dereference(service->pool), entry))))
 		entry_refresh(persist, entry);
-	else if (entry)
-		entry_replace(persists, entry, entry_alloc(persist, server, &client.key));
-	else if (shunt_persist_full(persist))
-		shunt_drop_count(persists->sn->drops, SHUNT_COUNT_PERSIST_BEYOND);
-	else
-		entry_add(persists, entry_alloc(persist, server, &client.key));
-	shunt_note_forget(persists->notes, client.hash);
+	/* A handshake in NAT may be completed with a server that was removed meanwhile. */
+	else if (!READ_ONCE(server->removed))
+		entry_make(persist, server, &client.key, entry);
+	shunt_note_forget(persist->persists->notes, client.hash);
 }
 
 /* The next entry of a walk, which begins anew when the table has changed its size. */

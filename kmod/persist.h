@@ -124,7 +124,8 @@ void shunt_persist_note(const struct shunt_persist *persist, const struct shunt_
 
 /*
  * Bottom halves off. A client has a new connection to a server of the service, which
- * is the one it is given from now on, unless another is that can be given still.
+ * is the one it is given from now on, unless another is that can be given still, or
+ * the server has been removed.
  */
 void shunt_persist_keep(const struct shunt_persist *persist, const struct shunt_service *service,
 			const struct shunt_server *server, const union nf_inet_addr *addr);

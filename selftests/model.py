@@ -319,7 +319,7 @@ class Model(ServerSteps):
         halves = self.services[0].halves
         conn = self.random.choice(halves) if halves and self.random.random() < .5 else \
             self.some("syn", mode="nat")
-        if not conn or conn.server.removed or conn.known:
+        if not conn or conn.known:
             return None
         if conn in halves and conn.server.down:
             halves.remove(conn)

@@ -296,7 +296,7 @@ class Service:
         entry = self.entries.get(key)
         if entry and (entry.server is server or entry.server in self.usable()):
             entry.refresh(self.persist)
-        else:
+        elif not server.removed:
             self.entries[key] = Entry(server, self.persist)
         self.notes.pop(key, None)
 

@@ -98,6 +98,10 @@ static int __init persist_entries(struct persist_bench *bench)
 	bench->server[0][0].id = 99;
 	SHUNT_EXPECT("not the service's any more", given(bench, 0, 1) == -1);
 	bench->server[0][0].id = 1;
+	bench->server[0][1].removed = true;
+	kept(bench, 4, 1);
+	bench->server[0][1].removed = false;
+	SHUNT_EXPECT("removed during the handshake", given(bench, 0, 4) == -1);
 	swap(bench->pool[0]->slot[0], bench->pool[0]->slot[1]);
 	SHUNT_EXPECT("another place", given(bench, 0, 1) == 0 && entry_of(bench, 1)->index == 1);
 	swap(bench->pool[0]->slot[0], bench->pool[0]->slot[1]);
