@@ -176,10 +176,10 @@ void shunt_group_drop(struct shunt_net *sn, struct shunt_group_plan *plan)
 	kfree(plan->persist);
 }
 
-/* Whether nobody else may ask for what is remembered of a service's clients. */
+/* Whether clients may be remembered for a service that nobody else may ask for. */
 static bool is_alone(const struct shunt_service *service)
 {
-	return !service->group || service->group->services == 1;
+	return service->group ? service->group->services == 1 : service->persist_seconds;
 }
 
 void shunt_group_apply(struct shunt_service *service, struct shunt_group_plan *plan)
@@ -256,6 +256,8 @@ static bool leads_to(const struct shunt_persist_entry *entry, const void *arg)
 
 void shunt_group_lose(struct shunt_server *server)
 {
-	if (!is_kept(server->service, &server->addr))
-		shunt_persist_delete(server->service->sn, leads_to, server);
+	const struct shunt_service *service = server->service;
+
+	if ((service->group || service->persist_seconds) && !is_kept(service, &server->addr))
+		shunt_persist_delete(service->sn, leads_to, server);
 }

@@ -13,6 +13,10 @@
  * noted but what the scheduler chooses, and that stops as soon as SYNs are forgotten
  * (shunt_pressed()), so that notes from before live through it.
  *
+ * A note does not tell whose it is, so whoever has clients forgotten has all notes of
+ * the namespace forgotten: they are kept by the client's hash and a number that is
+ * another from then on, and what is kept by an old one is never found again.
+ *
  * Who writes what: any CPU any slot, without a lock; a slot of which the two words
  * are of two clients looks like nobody's, as in syn.c.
  */
@@ -45,9 +49,10 @@ union note_data {
 
 struct shunt_notes {
 	unsigned int shift;
+	u32 epoch;			/* the namespace's lock */
 	struct note_set {
 		struct note_slot {
-			u64 check;	/* the client's hash, xor data */
+			u64 check;	/* the client's key, xor data */
 			u64 data;	/* union note_data, or 0 */
 		} slot[NOTE_WAYS];
 	} ____cacheline_aligned set[];
@@ -86,28 +91,39 @@ static union note_data read_slot(const struct note_slot *slot)
 	return (union note_data){ .word = READ_ONCE(slot->data) };
 }
 
-static void write_slot(struct note_slot *slot, u64 hash, u64 data)
+static void write_slot(struct note_slot *slot, u64 key, u64 data)
 {
-	WRITE_ONCE(slot->check, hash ^ data);
+	WRITE_ONCE(slot->check, key ^ data);
 	WRITE_ONCE(slot->data, data);
 }
 
-/* The slot of a client in its set, or NULL. */
-static struct note_slot *slot_of(struct shunt_notes *notes, u64 hash)
+/* What a client is known by now. */
+static u64 key_of(const struct shunt_notes *notes, u64 hash)
 {
-	struct note_set *set = &notes->set[hash >> notes->shift];
+	return hash ^ READ_ONCE(notes->epoch);
+}
+
+static struct note_set *set_of(struct shunt_notes *notes, u64 key)
+{
+	return &notes->set[key >> notes->shift];
+}
+
+/* The slot of a client in its set, or NULL. */
+static struct note_slot *slot_of(struct shunt_notes *notes, u64 key)
+{
+	struct note_set *set = set_of(notes, key);
 	unsigned int i;
 
 	for (i = 0; i < NOTE_WAYS; i++)
-		if ((READ_ONCE(set->slot[i].check) ^ READ_ONCE(set->slot[i].data)) == hash)
+		if ((READ_ONCE(set->slot[i].check) ^ READ_ONCE(set->slot[i].data)) == key)
 			return &set->slot[i];
 	return NULL;
 }
 
 /* Where another client's place is least missed: what is over, or else the oldest. */
-static struct note_slot *slot_to_take(struct shunt_notes *notes, u64 hash)
+static struct note_slot *slot_to_take(struct shunt_notes *notes, u64 key)
 {
-	struct note_set *set = &notes->set[hash >> notes->shift];
+	struct note_set *set = set_of(notes, key);
 	unsigned int i, oldest = 0;
 	u16 age, most = 0;
 
@@ -127,7 +143,7 @@ static struct note_slot *slot_to_take(struct shunt_notes *notes, u64 hash)
 
 struct shunt_note shunt_note_find(struct shunt_notes *notes, u64 hash)
 {
-	const struct note_slot *slot = slot_of(notes, hash);
+	const struct note_slot *slot = slot_of(notes, key_of(notes, hash));
 	struct shunt_note note = {};
 	union note_data data;
 
@@ -148,14 +164,20 @@ void shunt_note_write(struct shunt_notes *notes, u64 hash, struct shunt_note not
 		.index = note.index,
 		.second = this_second(),
 	};
+	u64 key = key_of(notes, hash);
 
-	write_slot(slot_of(notes, hash) ?: slot_to_take(notes, hash), hash, data.word);
+	write_slot(slot_of(notes, key) ?: slot_to_take(notes, key), key, data.word);
 }
 
 void shunt_note_forget(struct shunt_notes *notes, u64 hash)
 {
-	struct note_slot *slot = slot_of(notes, hash);
+	struct note_slot *slot = slot_of(notes, key_of(notes, hash));
 
 	if (slot)
 		write_slot(slot, 0, 0);
+}
+
+void shunt_notes_forget(struct shunt_notes *notes)
+{
+	WRITE_ONCE(notes->epoch, notes->epoch + 1);
 }

@@ -17,6 +17,9 @@ struct shunt_note {
 struct shunt_notes *shunt_notes_alloc(void);
 void shunt_notes_free(struct shunt_notes *notes);
 
+/* Under the namespace's lock. All of them; packets that are under way may find them still. */
+void shunt_notes_forget(struct shunt_notes *notes);
+
 /* Any context. A client is known by 64 bits of a keyed hash. */
 struct shunt_note shunt_note_find(struct shunt_notes *notes, u64 hash);
 void shunt_note_write(struct shunt_notes *notes, u64 hash, struct shunt_note note);

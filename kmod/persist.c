@@ -37,9 +37,10 @@
  * for lookups hold RCU only. An entry holds nothing: not its server, which it tells
  * by a number and looks for among those there are, nor its service or group, of
  * which it has the id. So these may go at any time. Their entries are deleted then,
- * and that is all that the contract needs: ids are never used twice, but a server
- * that is added again is to begin anew. What a packet that is under way adds behind
- * their back is absent to lookups, for nothing asks for it, or has that server.
+ * with all notes, and that is all that the contract needs: ids are never used twice,
+ * but a server that is added again is to begin anew. What a packet that is under way
+ * adds behind their back is absent to lookups, for nothing asks for it, or has that
+ * server.
  *
  * Expiry: absent to lookups from that moment; a worker frees it within SWEEP_MOST,
  * in slices of less than two milliseconds.
@@ -446,7 +447,10 @@ unsigned int shunt_persist_delete(struct shunt_net *sn,
 	bool lives;
 
 	lockdep_assert_held(&sn->lock);
-	if (!persists || !atomic_read(&persists->count))
+	if (!persists)
+		return 0;
+	shunt_notes_forget(persists->notes);
+	if (!atomic_read(&persists->count))
 		return 0;
 	rhashtable_walk_enter(&persists->entries, &walk);
 	rhashtable_walk_start(&walk);

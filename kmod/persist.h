@@ -82,8 +82,8 @@ void shunt_persist_net_exit(struct shunt_net *sn);
 
 /*
  * Under the namespace's lock, may sleep. Deletes the entries that fn, which is called
- * under RCU, says yes to. Returns how many of them had not expired. What packets that
- * are under way remember meanwhile may stay.
+ * under RCU, says yes to, and all notes. Returns how many entries had not expired. What
+ * packets that are under way remember meanwhile may stay.
  */
 unsigned int shunt_persist_delete(struct shunt_net *sn,
 				  bool (*fn)(const struct shunt_persist_entry *entry,

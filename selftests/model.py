@@ -478,18 +478,17 @@ class Model(ServerSteps):
 
     def step_forget(self):
         """Clients that are remembered: all of a service, or one."""
-        service = self.random.choice([s for s in self.services if s.entries] or [None])
+        service = self.random.choice([s for s in self.services if s.persist] or [None])
         if not service:
             return None
         what, gone = dict(service=service.name), list(service.entries)
-        if self.random.random() < .8:
+        if gone and self.random.random() < .8:
             what["client"] = self.random.choice(gone)
             gone = [what["client"]]
         answer = self.must("persist-del", **what)
         wanted("clients forgotten", self.decode("persist", answer.messages[0][2])["deleted"],
                len(gone))
-        for client in gone:
-            del service.entries[client]
+        service.forget(gone)
         return f"persist del {what}"
 
     def step_delete(self):

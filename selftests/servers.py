@@ -50,12 +50,7 @@ class ServerSteps:
     def step_server_add(self):
         service = self.a_service()
         number = self.random.choice(NUMBERS)
-        old = service.leaving.get(number)
         if number in {s.number for s in service.servers}:
-            return None
-        # Whether that is still the same could not be told, and it is noted.
-        if old and old.may_be_gone and not old.stats["total-connections"] and \
-                any(server is old for server, _ in service.notes.values()):
             return None
         settings = dict(weight=self.random.randint(0, 5))
         if self.random.random() < .3:

@@ -118,6 +118,10 @@ class Entry:
 
 
 class Service:
+    # Of clients in their handshake, of all services, for they are forgotten together:
+    # server and time.
+    notes = {}
+
     def __init__(self, name, protocol, port, mode, limited=False):
         self.name, self.protocol, self.port, self.mode = name, protocol, port, mode
         self.limited = limited
@@ -137,7 +141,6 @@ class Service:
         self.halves = []        # SYNs in DSR
         self.persist, self.prefix = 0, 32
         self.entries = {}       # of clients that are remembered
-        self.notes = {}         # of those in their handshake: server and time
 
     def everyone(self):
         return self.servers + list(self.leaving.values())
@@ -148,6 +151,8 @@ class Service:
         self.chosen.clear()
 
     def remove(self, server):
+        if self.persist:
+            self.notes.clear()
         self.servers.remove(server)
         self.leaving[server.number] = server
         server.removed, server.may_be_gone = True, not server.conns()
@@ -277,7 +282,7 @@ class Service:
         entry = self.entries.get(key)
         if entry and entry.server in serving:
             return entry.server
-        server, when = self.notes.get(key, (None, 0))
+        server, when = self.notes.get((self.name, key), (None, 0))
         if server not in serving:
             return None
         # Its second is all that is known of a note.
@@ -286,7 +291,7 @@ class Service:
         return server if time.monotonic() - when < NOTED else None
 
     def note(self, client, server):
-        self.notes[self.client_of(client)] = server, time.monotonic()
+        self.notes[self.name, self.client_of(client)] = server, time.monotonic()
 
     def remember(self, client, server):
         """A client has a new connection."""
@@ -298,9 +303,14 @@ class Service:
             entry.refresh(self.persist)
         elif not server.removed:
             self.entries[key] = Entry(server, self.persist)
-        self.notes.pop(key, None)
+        self.notes.pop((self.name, key), None)
+
+    def forget(self, clients):
+        for client in clients:
+            del self.entries[client]
+        self.notes.clear()
 
     def set_persist(self, seconds, prefix):
-        if not seconds or prefix != self.prefix:
-            self.entries.clear()
+        if self.persist and (not seconds or prefix != self.prefix):
+            self.forget(list(self.entries))
         self.persist, self.prefix = seconds, prefix

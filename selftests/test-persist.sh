@@ -126,13 +126,34 @@ alone() {
 	check "and nobody is remembered" all_gone
 }
 
+# The client sees no answer to a SYN, until "loud".
+quiet() {
+	in_ns client nft "add table ip quiet; add chain ip quiet in { type filter hook prerouting priority raw; }; add rule ip quiet in ip saddr $VIP4 tcp flags & syn == syn drop"
+}
+
+loud() {
+	in_ns client nft delete table ip quiet
+}
+
+# packets SERVICE: what its servers have had so far.
+packets() {
+	shunt -j service show "$1" | jq -c '[.[0].servers[].packets]'
+}
+
+# went SERVICE PACKETS: the servers that have had some since then.
+went() {
+	shunt -j service show "$1" | jq -r --argjson was "$2" --argjson names "$NAMES" '
+		[[.[0].servers[].address], [.[0].servers[].packets], $was] | transpose |
+		map(select(.[1] > .[2]) | $names[.[0]]) | join(" ")'
+}
+
 # at_once MODE URL SERVICE: a client whose handshakes wait for their answers, six of them.
 at_once() {
-	local mode=$1 url=$2 table=$3
+	local mode=$1 url=$2 table=$3 before home
 
-	in_ns client nft "add table ip quiet; add chain ip quiet in { type filter hook prerouting priority raw; }; add rule ip quiet in ip saddr $VIP4 tcp flags & syn == syn drop"
+	quiet
 	be 40
-	before=$(shunt -j service show "$table" | jq -c '[.[0].servers[].packets]')
+	before=$(packets "$table")
 	for _ in 1 2 3 4 5 6; do
 		in_ns client curl -s -o /dev/null --connect-timeout 3 "$url" &
 	done
@@ -141,15 +162,41 @@ at_once() {
 			'([.[0].servers[].packets] | add) - ($was | add)') -ge 6 ]]
 	}
 	check "$mode: six SYNs come" wait_until 20 six_came
-	is "$mode: to one server" "$(shunt -j service show "$table" | jq -c --argjson was "$before" \
-		'[[.[0].servers[].packets], $was] | transpose | map(select(.[0] > .[1])) | length')" 1
+	home=$(went "$table" "$before")
+	like "$mode: to one server" "$home" '^[dn][123]$'
 	is "$mode: nobody is remembered for a SYN" "$(remembered service "$table" client 192.0.2.40)" ""
 	wait
-	in_ns client nft delete table ip quiet
-	home=$(shunt -j service show "$table" | jq -r --argjson was "$before" --argjson names "$NAMES" \
-		'[[.[0].servers[].address], [.[0].servers[].packets], $was] | transpose | .[] | select(.[1] > .[2]) | $names[.[0]]')
+	loud
 	is "$mode: that has the client's connections, then" "$(visits 40 3 "$url")" "$home=3"
 	is "$mode: and is remembered" "$(remembered service "$table" client 192.0.2.40)" "192.0.2.40/32 $home"
+}
+
+# half: a SYN of the client's, and no more; prints who had it.
+half() {
+	local before
+
+	before=$(packets web)
+	in_ns client curl -s -o /dev/null --connect-timeout .5 http://$VIP4/ || :
+	went web "$before"
+}
+
+# Clients in their handshake are forgotten with the others. The scheduler goes round.
+handshakes() {
+	local -a homes
+
+	quiet
+	be 41
+	homes=("$(half)")
+	is "a SYN more goes where the first did" "$(half)" "${homes[0]}"
+	is "a client in its handshake is not listed" "$(shunt persist del client 192.0.2.41)" \
+		"0 clients forgotten"
+	homes+=("$(half)")
+	shunt service set web persist off
+	shunt service set web persist 300
+	homes+=("$(half)")
+	is "but forgotten, by a command and by turning it off" \
+		"$(printf '%s\n' "${homes[@]}" | sort | xargs)" "d1 d2 d3"
+	loud
 }
 
 prefixes() {
@@ -398,6 +445,7 @@ printf 'addr add 2001:db8:c::%s/64 dev eth0 nodad\n' {32..35} | topo_batch clien
 alone
 shunt service set web persist 300
 at_once DSR "http://$VIP4/" web
+handshakes
 prefixes
 groups
 endings

@@ -23,7 +23,9 @@ static int __init given(struct persist_bench *bench, unsigned int service, u32 n
 	struct shunt_persist_client client = shunt_persist_client(&bench->persist, &addr);
 	const struct shunt_server *server;
 
+	rcu_read_lock();
 	server = shunt_persist_find(&bench->persist, &bench->service[service], &client);
+	rcu_read_unlock();
 	return server ? server - bench->server[service] : -1;
 }
 
@@ -181,6 +183,20 @@ static bool __init is_any(const struct shunt_persist_entry *entry, const void *a
 	return true;
 }
 
+static int __init persist_deletes(struct persist_bench *bench)
+{
+	noted(bench, 40, 1);
+	SHUNT_EXPECT("a note there", given(bench, 0, 40) == 1);
+	SHUNT_EXPECT("four entries", shunt_persist_delete(&bench->sn, is_any, NULL) == 4);
+	SHUNT_EXPECT("gone", !atomic_read(&bench->persist.persists->count));
+	SHUNT_EXPECT("and the note", given(bench, 0, 40) == -1);
+	noted(bench, 40, 1);
+	SHUNT_EXPECT("noted again", given(bench, 0, 40) == 1);
+	SHUNT_EXPECT("no entry", !shunt_persist_delete(&bench->sn, is_any, NULL));
+	SHUNT_EXPECT("the note alone", given(bench, 0, 40) == -1);
+	return 0;
+}
+
 static int __init note_checks(struct shunt_notes *notes)
 {
 	struct shunt_note note = { .mark = 5, .index = 6 };
@@ -252,10 +268,8 @@ static int __init persist_run(struct persist_bench *bench)
 		      persist_groups(bench);
 		local_bh_enable();
 		rcu_read_unlock();
+		err = err ?: persist_deletes(bench);
 	}
-	if (!err && (shunt_persist_delete(&bench->sn, is_any, NULL) != 4 ||
-		     atomic_read(&bench->persist.persists->count)))
-		err = -EINVAL;
 	mutex_unlock(&bench->sn.lock);
 	shunt_persist_net_exit(&bench->sn);
 	return err;
