@@ -199,6 +199,40 @@ handshakes() {
 	loud
 }
 
+# The same by the fast hook.
+fast() {
+	local first
+
+	shunt persist del service web >/dev/null
+	shunt attach eth0
+	shunt attach eth1
+	in_ns director nft -f - <<-'END'
+	table inet seen {
+		counter general { }
+		chain pre {
+			type filter hook prerouting priority -300
+			tcp dport 80 tcp flags & rst == 0 counter name general
+			udp dport 53 counter name general
+		}
+	}
+	END
+	first=$(home 50)
+	is "fast hook: a client's next connections" "$(visits 50 4)" "$first=4"
+	is "fast hook: it is remembered" "$(remembered)" "192.0.2.50/32 $first"
+	at_once "fast hook" http://$VIP4/ web
+	shunt service add quic udp $VIP4:53 persist 300
+	servers_of quic dsr
+	be 50
+	first=$(datagrams 1 $VIP4 53)
+	is "fast hook: UDP" "$(datagrams 4 $VIP4 53)" "${first/=1/=4}"
+	is "fast hook: no packet went the general way" \
+		"$(nft_counters director | awk '$2 == "general" { print $3 }')" 0
+	shunt service del quic
+	in_ns director nft delete table inet seen
+	shunt detach eth1
+	shunt detach eth0
+}
+
 prefixes() {
 	shunt service set web persist 300 persist-prefix 28
 	first=$(home 48)
@@ -446,6 +480,7 @@ alone
 shunt service set web persist 300
 at_once DSR "http://$VIP4/" web
 handshakes
+[[ ${SHUNT_TEST_ATTACH-} ]] || fast
 prefixes
 groups
 endings
