@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # vm-options: --timeout 1500
 # The fast hook: what "attach" takes and refuses; that packets of known
-# connections do go by it, and no others; transfers, by their hashes, with GRO,
+# connections do go by it, and no others; marks of netdev ingress; transfers, by their hashes, with GRO,
 # VLANs, taps, mirrors and XDP on the device; and devices, services, namespaces
 # and the module that come and go under traffic. That everything else works as
 # without it, is what test-ingress-again.sh shows.
@@ -157,6 +157,38 @@ counted_once() {
 	}
 	check "the module counts what the client sent" wait_until 5 same
 	in_ns client nft delete table inet out
+}
+
+# What netdev ingress marked before, by a service that goes by its mark.
+marked() {
+	local family number
+	local -A vip=([4]=198.51.100.2 [6]=2001:db8:f::2) url=([4]=198.51.100.2 [6]="[2001:db8:f::2]")
+	local -A rack=([4]=10.0.0. [6]=2001:db8:a::)
+
+	topo_vip "${vip[4]}/32" "${vip[6]}/128"
+	in_ns director nft -f - <<-END
+	table netdev marks {
+		chain arriving {
+			type filter hook ingress device eth0 priority 0
+			ip daddr ${vip[4]} meta mark set 7
+			ip6 daddr ${vip[6]} meta mark set 7
+		}
+	}
+	END
+	for family in 4 6; do
+		shunt service add marked tcp,udp fwmark 7 family "ipv$family"
+		for number in 11 12 13; do
+			shunt server add marked "${rack[$family]}$number"
+		done
+		seen
+		is "marked at ingress, IPv$family: requests" \
+			"$(requests 3 "http://${url[$family]}/")" "d1=1 d2=1 d3=1"
+		is "marked at ingress, IPv$family: datagrams" \
+			"$(datagrams 3 "${vip[$family]}" 53 -k 2)" "d1=2 d2=2 d3=2"
+		is "none went the general way" "$(what_was_seen)" "syn=0 tcp=0 udp=0"
+		shunt service del marked
+	done
+	in_ns director nft delete table netdev marks
 }
 
 # transfer WHAT [FAMILY...]: files up and down, by DSR and NAT.
@@ -654,6 +686,7 @@ names
 note "what goes by it"
 taken
 counted_once
+marked
 transfer "both ways" 4 6
 
 note "in company"
