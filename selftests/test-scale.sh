@@ -3,10 +3,10 @@
 # vm-options: --mem 4G --timeout 1500
 # kernels: 6.12
 # 10 000 services with 10 servers each: loaded in one batch, shown, changed and
-# flushed, beside the same in ip_vs by ipvsadm; that a listing takes as long as
-# what it lists; and that a batch ends where the kernel refuses a line. The
-# figures are printed. (That the filter tells apart 10 000 addresses and others
-# is tried when the module is loaded, kmod/selftest/filter.c.)
+# flushed, beside the same in ip_vs by ipvsadm; as many that go by ranges of ports;
+# that a listing takes as long as what it lists; and that a batch ends where the
+# kernel refuses a line. The figures are printed. (That the filter tells apart 10 000
+# addresses and others is tried when the module is loaded, kmod/selftest/filter.c.)
 #
 #    The network of net.sh; the services' servers are nobody.
 # shellcheck source=selftests/lib.sh
@@ -90,6 +90,30 @@ changes() {
 		unique' "$WORK/shown")" '[["wrr",600,[3]]]'
 }
 
+# ranges COUNT: what configures so many services with a range of ports each.
+ranges() {
+	awk -v count="$1" 'BEGIN {
+		for (i = 0; i < count; i++)
+			print "service add r" i " tcp 198.18." int(i / 256) "." i % 256 ":1000-2000"
+	}'
+}
+
+# Each is put into one sorted array. Ten times as many should take not much more than
+# ten times as long.
+of_ranges() {
+	local tenth
+
+	ranges $((SERVICES / 10)) >"$WORK/tenth"
+	timed "$((SERVICES / 10)) services with a range of ports each loaded" shunt -b "$WORK/tenth"
+	tenth=$took
+	shunt flush
+	ranges $SERVICES >"$WORK/ranges"
+	timed "$SERVICES of them loaded" shunt -b "$WORK/ranges"
+	is "ranges: all are there" "$(loaded)" "$SERVICES 0"
+	check "ranges: in no more than 25 times as long as a tenth" test "$took" -lt $((tenth * 25 + 100))
+	shunt flush
+}
+
 batch() {
 	printf '%s\n' "service add one tcp 203.0.113.1:80 mode nat" "server add one 10.1.0.21" "" \
 		"server add two 10.1.0.21  # there is none" "server add one 10.1.0.22" >"$WORK/wrong"
@@ -151,6 +175,9 @@ is "requests" "$(requests 4 "http://$VIP4:8080/")" "n1=2 n2=2"
 timed "flushed under what is left of it" shunt flush
 flush=$took
 is "nothing is left" "$(loaded)" "0 0"
+
+note "by ranges of ports"
+of_ranges
 
 note "the same in ip_vs"
 timed "loaded by ipvsadm -R" load_ipvs
