@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# vm-options: --timeout 1500
+# vm-options: --timeout 2400
 # kernels: 6.12
 # The fast hook changes nothing but the way: other scripts again, each as it is,
 # with the director's devices attached.
@@ -11,7 +11,7 @@ set -uo pipefail
 # What "check --all" adds is the second line.
 again=(forward headers)
 [[ -z ${SHUNT_TEST_ALL-} ]] ||
-	again+=(fragments udp states mtu drops icmp offload loops policies director beside transfer)
+	again+=(fragments udp states mtu drops icmp offload loops policies director beside transfer persist)
 count=0
 failed=0
 
