@@ -172,6 +172,17 @@ static void services_release(struct shunt_net *sn, struct list_head *leaving)
 		net_stop(sn);
 }
 
+/* Whether connections are in the table, of which nobody makes any more. */
+static bool has_conns(const struct shunt_service *service)
+{
+	const struct shunt_server *server;
+
+	list_for_each_entry(server, &service->servers, list)
+		if (atomic_read(&server->conns))
+			return true;
+	return false;
+}
+
 void shunt_service_del(struct shunt_service *service)
 {
 	struct shunt_net *sn = service->sn;
@@ -182,7 +193,8 @@ void shunt_service_del(struct shunt_service *service)
 	if (!sn->service_count)
 		shunt_hook_unregister(sn->net);
 	synchronize_net();
-	shunt_table_flush(sn, service);
+	if (has_conns(service))
+		shunt_table_flush(sn, service);
 	services_release(sn, &leaving);
 }
 
