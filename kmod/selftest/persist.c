@@ -167,7 +167,8 @@ static int __init persist_groups(struct persist_bench *bench)
 	SHUNT_EXPECT("by prefix", given(bench, 0, 31) == 1 && given(bench, 0, 32) == -1);
 	/* The servers of the second service are those of the first, in its order. */
 	swap(bench->pool[1]->slot[0].server, bench->pool[1]->slot[2].server);
-	for (i = 16; i < 256; i++) {
+	/* So many prefixes that a server is without any less than once in 10^20 loads. */
+	for (i = 16; i < 2048; i++) {
 		u32 server = by_address(bench, 0, i);
 
 		SHUNT_EXPECT("one server by address", server == by_address(bench, 1, i));
