@@ -23,7 +23,14 @@ struct shunt_point {
 	struct rcu_head rcu;
 };
 
-/* A port with family and protocol behind it, as one word. */
+/* A port with family and protocol behind it, of a tuple as of a key, as one word. */
+static_assert(offsetof(struct shunt_tuple, family) - offsetof(struct shunt_tuple, dport) ==
+	      offsetof(struct shunt_service_key, family) -
+	      offsetof(struct shunt_service_key, port));
+static_assert(offsetof(struct shunt_tuple, protocol) - offsetof(struct shunt_tuple, dport) ==
+	      offsetof(struct shunt_service_key, protocol) -
+	      offsetof(struct shunt_service_key, port));
+
 static __always_inline u32 shunt_point_what(const void *port)
 {
 	return get_unaligned((const u32 *)port);
@@ -60,12 +67,6 @@ static __always_inline int shunt_point_differs(struct rhashtable_compare_arg *ar
 	const struct shunt_service_key *key = &((const struct shunt_point *)object)->key;
 	const struct shunt_tuple *tuple = arg->key;
 
-	BUILD_BUG_ON(offsetof(struct shunt_tuple, family) != offsetof(struct shunt_tuple, dport) +
-		     offsetof(struct shunt_service_key, family) -
-		     offsetof(struct shunt_service_key, port));
-	BUILD_BUG_ON(offsetof(struct shunt_tuple, protocol) - offsetof(struct shunt_tuple, family) !=
-		     offsetof(struct shunt_service_key, protocol) -
-		     offsetof(struct shunt_service_key, family));
 	return shunt_point_what(&tuple->dport) != shunt_point_what(&key->port) ||
 	       !nf_inet_addr_cmp(&tuple->dst, &key->addr);
 }
