@@ -29,8 +29,9 @@ class ServerSteps:
         listed = [one for one in self.listed("server-get") if one["service"] == service.name]
         numbers = [one["address"][3] for one in listed]
         mine = listed[numbers.index(number)]
-        if server and server.may_be_gone and \
-                mine["stats"]["total-connections"] != server.stats["total-connections"]:
+        # Nobody waits for it to be freed: what it had counted tells whether it was.
+        if server and server.may_be_gone and any(server.stats.values()) and \
+                not any(mine["stats"].values()):
             service.gone += server.stats
             server = None
         if not server:
