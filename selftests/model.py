@@ -561,8 +561,9 @@ class Model(ServerSteps):
 
     @staticmethod
     def check_age(what, age, before, now):
-        # Told never to be older; a packet may have waited on a busy machine.
-        if not before - what.seen - 8 <= age <= now - what.seen + 1.5:
+        # On a busy machine a packet may have waited, and its stamp be of a clock that
+        # lags behind. How exact ages are is for test-timeouts.
+        if not before - what.seen - 8 <= age <= now - what.seen + 8:
             raise Mismatch(f"{what} was seen {now - what.seen:.1f} s ago, and {age} s are told")
 
     def check_persist(self):
