@@ -147,8 +147,12 @@ static struct neighbour *neigh_get(struct net *net, u8 family, const union nf_in
 	const char *why_not;
 	int vrf = 0;
 
-	while (!neigh && *why != is_local && (vrf = next_vrf(net, vrf)))
+	/* Without memory nothing is known, and another's address may be the same. */
+	while (!neigh && *why != is_local && *why != no_memory && (vrf = next_vrf(net, vrf))) {
 		neigh = neigh_in(net, vrf, family, addr, &why_not);
+		if (!neigh && why_not == no_memory)
+			*why = no_memory;
+	}
 	return neigh;
 }
 
