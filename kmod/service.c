@@ -172,7 +172,10 @@ static void services_release(struct shunt_net *sn, struct list_head *leaving)
 		net_stop(sn);
 }
 
-/* Whether connections are in the table, of which nobody makes any more. */
+/*
+ * Whether connections are in the table, of which nobody makes any more, or have just
+ * left it: a server's count is the last that they are taken from, service->conns not.
+ */
 static bool has_conns(const struct shunt_service *service)
 {
 	const struct shunt_server *server;
