@@ -133,25 +133,8 @@ dial() {
 	local pipe=$WORK/dial-$1
 
 	mkfifo "$pipe-to" "$pipe-from"
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	in_ns "${FROM-client}" bash -c '
-		trap "" PIPE
-		for ((i = 0; i < $2; i++)); do
-			exec {fd}<>"/dev/tcp/$0/$1" || exit
-			fds+=("$fd")
-		done
-		echo connected
-		while read -r && [[ $REPLY == ask ]]; do
-			for fd in "${fds[@]}"; do
-				answer=lost
-				printf "GET / HTTP/1.1\r\nHost: vip\r\n\r\n" >&"$fd"
-				while IFS= read -r -t 10 line <&"$fd"; do
-					[[ ${#line} -gt 1 ]] || { read -r -t 10 answer <&"$fd"; break; }
-				done
-				echo "$answer"
-			done
-			echo
-		done' "$2" "$3" "${4-1}" <"$pipe-to" >"$pipe-from" 2>/dev/null &
+	in_ns "${FROM-client}" /usr/bin/python3 -IS "$SHUNT_TOP/selftests/dial.py" "$2" "$3" "${4-1}" \
+		<"$pipe-to" >"$pipe-from" 2>/dev/null &
 	disown
 	exec {to}>"$pipe-to" {from}<"$pipe-from"
 	rm "$pipe-to" "$pipe-from"
@@ -162,13 +145,11 @@ dial() {
 # ask NAME: one more request over each of its connections; prints who answered,
 # as "d1=2 d2=1", and "lost" for a connection that is no more.
 ask() {
-	local to from answer
+	local to from
 
 	read -r to from <<<"${dialled[$1]}"
 	echo ask >&"$to"
-	while read -r -t 30 answer <&"$from" && [[ $answer ]]; do
-		echo "$answer"
-	done | tally
+	sed '/^$/Q' <&"$from" | tally
 }
 
 hang_up() {
