@@ -9,6 +9,10 @@ set -eEuo pipefail
 # shellcheck source=selftests/net.sh
 source "$(dirname "${BASH_SOURCE[0]}")/net.sh"
 
+# A transfer that stands still ends, rather than wait for a peer that has forgotten it.
+printf '%s\n' 'speed-limit = 1' 'speed-time = 20' >"$WORK/.curlrc"
+export CURL_HOME=$WORK
+
 tap_count=0
 tap_failed=0
 tap_skipped=0
