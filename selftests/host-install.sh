@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Test "make install" and "make uninstall" with DESTDIR and PREFIX: exactly the
-# promised files appear, the module installed loads in a VM, and nothing is left
-# afterwards; and without, as root has them. It works on a copy of the tree.
+# promised files appear, the module built and the one installed load in a VM, and
+# nothing is left afterwards; and without, as root has them. It works on a copy of the tree.
 # Arguments: the kernels.
 set -uo pipefail
 
@@ -58,8 +58,9 @@ for kernel; do
 	check "make clean" make -C "$dir/tree" clean
 	check "make install for $release" make "${arguments[@]}" install
 	check "... installs what it promises" installed "$release"
-	check "... and the module loads on $kernel, and the command loads it" \
-		"$top/selftests/installed" "$kernel" "$dir/root/lib/modules/$release"
+	check "... and the module loads on $kernel: as built, by its name and by the command" \
+		"$top/selftests/installed" "$kernel" "$dir/tree/shunt.ko" \
+		"$dir/root/lib/modules/$release"
 	check "make uninstall for $release" make "${arguments[@]}" uninstall
 	check "... leaves nothing" nothing_left
 	check "with neither, make install lets modprobe know, and make uninstall forget" \
