@@ -7,7 +7,7 @@
 # else is counted as stray. Answers pass the director in NAT and never in DSR.
 # Checksums are computed and verified in software; one that is absent stays
 # absent, a wrong one stays wrong. Conntrack sees nothing of all this.
-# kernels: 6.1 6.12 debug
+# kernels: 6.1 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -5,7 +5,7 @@
 # "packet on" chooses a server for each datagram, has no connections, and still
 # answers from its virtual address. What makes no sense is refused. Two processors
 # with the same new datagram make one connection.
-# kernels: 6.1 6.12
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/peers.sh
