@@ -246,32 +246,55 @@ static int put_server(struct sk_buff *skb, struct netlink_callback *cb,
 	return shunt_nl_put_end(skb, header, shunt_nl_put_server(skb, server));
 }
 
-/* Where a listing goes on: cb->args[0] is the service's id, args[1] the server's. */
-int shunt_nl_service_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+typedef int (*put_of_service_t)(struct sk_buff *skb, struct netlink_callback *cb,
+				const struct shunt_service *service);
+
+/*
+ * The services, or the one of that name, from the id cb->args[0] on, which it moves.
+ * args[1] is put()'s own, where it goes on, and 0 when a service begins.
+ */
+static int put_services(struct shunt_net *sn, struct sk_buff *skb, struct netlink_callback *cb,
+			const char *name, put_of_service_t put)
 {
-	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
 	struct shunt_service *service;
 	unsigned long id;
-	const char *name;
 	int err;
 
-	mutex_lock(&sn->lock);
-	cb->seq = sn->generation;
-	err = cb->args[2] ? 0 : shunt_nl_dump_service(sn, cb, SHUNT_A_SERVICE_NAME, &name);
-	if (err || cb->args[2])
-		goto out;
 	xa_for_each_start(&sn->services, id, service, cb->args[0]) {
+		if (id != cb->args[0])
+			cb->args[1] = 0;
 		cb->args[0] = id;
 		if (name && strcmp(name, service->name))
 			continue;
-		err = put_service(skb, cb, service);
+		err = put(skb, cb, service);
 		if (err)
-			goto out;
+			return err;
 	}
-	cb->args[2] = 1;
-out:
+	return 0;
+}
+
+/* A listing by services; cb->args[2] tells that all is said. */
+static int dump_by_service(struct sk_buff *skb, struct netlink_callback *cb, int name_attr,
+			   put_of_service_t put)
+{
+	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
+	const char *name;
+	int err = 0;
+
+	mutex_lock(&sn->lock);
+	cb->seq = sn->generation;
+	if (!cb->args[2])
+		err = shunt_nl_dump_service(sn, cb, name_attr, &name) ?:
+		      put_services(sn, skb, cb, name, put);
+	if (!err)
+		cb->args[2] = 1;
 	mutex_unlock(&sn->lock);
 	return err && !skb->len ? err : skb->len;
+}
+
+int shunt_nl_service_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dump_by_service(skb, cb, SHUNT_A_SERVICE_NAME, put_service);
 }
 
 static int put_servers(struct sk_buff *skb, struct netlink_callback *cb,
@@ -293,31 +316,7 @@ static int put_servers(struct sk_buff *skb, struct netlink_callback *cb,
 
 int shunt_nl_server_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
-	struct shunt_service *service;
-	unsigned long id;
-	const char *name;
-	int err;
-
-	mutex_lock(&sn->lock);
-	cb->seq = sn->generation;
-	err = cb->args[2] ? 0 : shunt_nl_dump_service(sn, cb, SHUNT_A_SERVER_SERVICE, &name);
-	if (err || cb->args[2])
-		goto out;
-	xa_for_each_start(&sn->services, id, service, cb->args[0]) {
-		if (id != cb->args[0])
-			cb->args[1] = 0;
-		cb->args[0] = id;
-		if (name && strcmp(name, service->name))
-			continue;
-		err = put_servers(skb, cb, service);
-		if (err)
-			goto out;
-	}
-	cb->args[2] = 1;
-out:
-	mutex_unlock(&sn->lock);
-	return err && !skb->len ? err : skb->len;
+	return dump_by_service(skb, cb, SHUNT_A_SERVER_SERVICE, put_servers);
 }
 
 static int put_drop(struct sk_buff *skb, struct netlink_callback *cb, const char *service,
@@ -353,40 +352,40 @@ static int put_drops(struct sk_buff *skb, struct netlink_callback *cb, const cha
 	return 0;
 }
 
-/*
- * First what is no service's, for which cb->args[0] is 0, then the services by
- * id; args[1] is the reason, args[2] tells that all is said.
- */
+static int put_service_drops(struct sk_buff *skb, struct netlink_callback *cb,
+			     const struct shunt_service *service)
+{
+	u64 counts[SHUNT_COUNTS] = {};
+
+	shunt_drops_add(service->drops, counts);
+	return put_drops(skb, cb, service->name, counts, false);
+}
+
+/* What is no service's, for which cb->args[0] is 0 until it is said. */
+static int put_other_drops(struct shunt_net *sn, struct sk_buff *skb, struct netlink_callback *cb)
+{
+	u64 counts[SHUNT_COUNTS];
+	int err;
+
+	if (cb->args[0])
+		return 0;
+	memcpy(counts, sn->retired_drops, sizeof(counts));
+	shunt_drops_add(sn->drops, counts);
+	err = put_drops(skb, cb, "", counts, true);
+	if (!err)
+		cb->args[0] = 1;
+	return err;
+}
+
 int shunt_nl_drop_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct shunt_net *sn = shunt_net(sock_net(skb->sk));
-	struct shunt_service *service;
-	u64 counts[SHUNT_COUNTS];
-	unsigned long id;
 
 	mutex_lock(&sn->lock);
 	cb->seq = sn->generation;
-	if (cb->args[2])
-		goto out;
-	if (!cb->args[0]) {
-		memcpy(counts, sn->retired_drops, sizeof(counts));
-		shunt_drops_add(sn->drops, counts);
-		if (put_drops(skb, cb, "", counts, true))
-			goto out;
-		cb->args[0] = 1;
-	}
-	xa_for_each_start(&sn->services, id, service, cb->args[0]) {
-		if (id != cb->args[0])
-			cb->args[1] = 0;
-		cb->args[0] = id;
-		memset(counts, 0, sizeof(counts));
-		shunt_drops_add(service->drops, counts);
-		if (put_drops(skb, cb, service->name, counts, false))
-			goto out;
-		cb->args[0] = id + 1;
-	}
-	cb->args[2] = 1;
-out:
+	if (!cb->args[2] && !put_other_drops(sn, skb, cb) &&
+	    !put_services(sn, skb, cb, NULL, put_service_drops))
+		cb->args[2] = 1;
 	mutex_unlock(&sn->lock);
 	return skb->len;
 }
