@@ -382,6 +382,17 @@ void nl_dump_whole(struct request *req, nl_fn fn, void (*reset)(void *data),
 	warned = true;
 }
 
+void *nl_room(void *array, size_t count, size_t *room, size_t bytes)
+{
+	if (count < *room)
+		return array;
+	*room = 2 * *room + 64;
+	array = reallocarray(array, *room, bytes);
+	if (!array)
+		die("out of memory");
+	return array;
+}
+
 static void listen_to(uint32_t group)
 {
 	if (mnl_socket_setsockopt(listener, NETLINK_ADD_MEMBERSHIP, &group,

@@ -61,6 +61,12 @@ void nl_dump(struct request *req, nl_fn fn, void *data);
 /* Starts again, after a reset, when the configuration changed meanwhile. */
 void nl_dump_whole(struct request *req, nl_fn fn, void (*reset)(void *data),
 		   void *data);
+/*
+ * For what such a function lists: the array, with room for another of its count
+ * elements of so many bytes, wherever it is now. *room is how many fit. Dies without
+ * memory.
+ */
+void *nl_room(void *array, size_t count, size_t *room, size_t bytes);
 
 /* What came of listening. */
 enum nl_heard {

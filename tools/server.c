@@ -114,13 +114,8 @@ static void read_server(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attrs[SHUNT_A_SERVER_MAX + 1] = {};
 	struct server_list *list = data;
 
-	if (list->count == list->size) {
-		list->size = 2 * list->size + 64;
-		list->servers = reallocarray(list->servers, list->size,
-					     sizeof(*list->servers));
-		if (!list->servers)
-			die("out of memory");
-	}
+	list->servers = nl_room(list->servers, list->count, &list->room,
+				sizeof(*list->servers));
 	nl_attrs(nlh, attrs, SHUNT_A_SERVER_MAX);
 	server_read(attrs, &list->servers[list->count++]);
 }

@@ -51,7 +51,7 @@ struct server {
 struct server_list {
 	struct server *servers;
 	size_t count;
-	size_t size;
+	size_t room;
 };
 
 /* From the attributes that tell a server. */

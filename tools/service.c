@@ -12,7 +12,7 @@
 struct service_list {
 	struct service *services;
 	size_t count;
-	size_t size;
+	size_t room;
 };
 
 void service_read(const struct nlattr *const *attrs, struct service *service)
@@ -63,13 +63,8 @@ static void read_service(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attrs[SHUNT_A_SERVICE_MAX + 1] = {};
 	struct service_list *list = data;
 
-	if (list->count == list->size) {
-		list->size = 2 * list->size + 64;
-		list->services = reallocarray(list->services, list->size,
-					      sizeof(*list->services));
-		if (!list->services)
-			die("out of memory");
-	}
+	list->services = nl_room(list->services, list->count, &list->room,
+				 sizeof(*list->services));
 	nl_attrs(nlh, attrs, SHUNT_A_SERVICE_MAX);
 	service_read(attrs, &list->services[list->count]);
 	ranges_read(nlh, &list->services[list->count++].ranges);

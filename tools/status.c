@@ -19,7 +19,7 @@ struct drop {
 struct drop_list {
 	struct drop *drops;
 	size_t count;
-	size_t size;
+	size_t room;
 };
 
 static char *copy(const struct nlattr *attr)
@@ -37,13 +37,7 @@ static void read_drop(const struct nlmsghdr *nlh, void *data)
 	struct drop_list *list = data;
 	struct drop *drop;
 
-	if (list->count == list->size) {
-		list->size = 2 * list->size + 64;
-		list->drops = reallocarray(list->drops, list->size,
-					   sizeof(*drop));
-		if (!list->drops)
-			die("out of memory");
-	}
+	list->drops = nl_room(list->drops, list->count, &list->room, sizeof(*drop));
 	drop = &list->drops[list->count++];
 	nl_attrs(nlh, attrs, SHUNT_A_DROP_MAX);
 	drop->service = copy(attrs[SHUNT_A_DROP_SERVICE]);
