@@ -3,35 +3,17 @@
 # Test installing with DKMS: in a throwaway tree it builds and installs by itself
 # for each kernel, as when a kernel is new, and a VM of that kernel loads what it
 # installed; kernels out of range or without what the module is linked against, which
-# DKMS must decline; "make dkms-install" as root has it. Nothing is left on this machine. Arguments: the
-# kernels.
-set -uo pipefail
-
-top=$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")
+# DKMS must decline; "make dkms-install" as root has it. Nothing is left on this
+# machine. Arguments: the kernels.
+# shellcheck source=selftests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=selftests/path.sh
-source "$top/selftests/path.sh"
-mkdir -p "$top/build"
+source "$SHUNT_TOP/selftests/path.sh"
+
+mkdir -p "$SHUNT_TOP/build"
 # In the tree, so that the VM sees it.
-dir=$(mktemp -d "$top/build/dkms.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-count=0
-failed=0
-
-# check DESCRIPTION COMMAND...
-check() {
-	local output status=0
-
-	output=$("${@:2}" 2>&1) || status=$?
-	count=$((count + 1))
-	if [[ $status -eq 0 ]]; then
-		echo "ok $count - $1"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $count - $1"
-	echo "# status $status: ${output//$'\n'/$'\n'# }"
-	return 1
-}
+dir=$(mktemp -d "$SHUNT_TOP/build/dkms.XXXXXX")
+at_exit rm -rf "$dir"
 
 # dkms in the throwaway tree: VERB KERNEL-RELEASE [OPTIONS...]. It asks for root, and
 # what it writes there needs none.
@@ -71,23 +53,23 @@ nothing_in() {
 	[[ -z $left ]]
 }
 
-version=$(make -s -C "$top" print-VERSION)
+version=$(make -s -C "$SHUNT_TOP" print-VERSION)
 mkdir -p "$dir/dkms"
 # Make's words to this script's callers are not for the makes below.
 unset MAKEFLAGS MAKELEVEL
 
 check "make dkms-install places the sources" \
-	make -C "$top" dkms-install DESTDIR="$dir"
+	make -C "$SHUNT_TOP" dkms-install DESTDIR="$dir"
 check "DKMS takes them" dkms add shunt/"$version" --dkmstree "$dir/dkms" \
 	--sourcetree "$dir/usr/src"
 
 for kernel; do
-	release=$("$top/selftests/vm/kernel" --release "$kernel")
+	release=$("$SHUNT_TOP/selftests/vm/kernel" --release "$kernel")
 	headers=/lib/modules/$release/build
 	mkdir -p "$dir/lib/modules/$release"
 	check "DKMS builds and installs by itself for $release" dkms_here autoinstall "$release" &&
 		check "the installed module loads on $kernel, as a name and by its family" \
-			"$top/selftests/installed" "$kernel" "$dir/lib/modules/$release"
+			"$SHUNT_TOP/selftests/installed" "$kernel" "$dir/lib/modules/$release"
 	options=$(linked "$dir/lib/modules/$release")
 	check "it is linked against other modules" test "$(wc -l <<<"$options")" -ge 3
 	check "DKMS removes it again for $release" dkms_here uninstall "$release" shunt/"$version"
@@ -103,18 +85,14 @@ for kernel; do
 done
 
 check "make dkms-install lets modprobe know, and make dkms-remove forget" \
-	"$top/selftests/as-root" "$kernel" bash -ec "
-		make -C '$top' dkms-install
+	"$SHUNT_TOP/selftests/as-root" "$kernel" bash -ec "
+		make -C '$SHUNT_TOP' dkms-install
 		modprobe -S $release --show-depends shunt | grep -q /nf_defrag_ipv6
 		modprobe -S $release --show-depends shunt | grep -q /updates/dkms/shunt
-		make -C '$top' dkms-remove
+		make -C '$SHUNT_TOP' dkms-remove
 		[[ ! \$(modprobe -S $release --show-depends shunt) ]]
 		[[ ! -e /usr/src/shunt-$version ]]"
 
 for release in 5.15.0-1-amd64 6.0.0-1-amd64 6.13.0-1-amd64 7.1.0-1-amd64; do
 	check "DKMS declines $release as out of range" declined "$release" "$headers"
 done
-
-echo "1..$count"
-echo "$((count - failed)) passed, $failed failed, 0 skipped"
-[[ $failed -eq 0 ]]

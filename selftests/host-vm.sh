@@ -4,14 +4,12 @@
 # and none may pass for success; and what prepares a machine for it, as an
 # ordinary user has it. Prints TAP. Arguments: kernels, of which the last one is
 # used.
-set -uo pipefail
+# shellcheck source=selftests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-vm=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/vm
+vm=$SHUNT_TOP/selftests/vm
 kernel=${*: -1}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-count=0
-failed=0
+dir=$WORK
 
 # expect DESCRIPTION STATUS WORDS SCRIPT [OPTIONS...]: the script's run ends
 # with the status, and its output has the words.
@@ -26,29 +24,13 @@ expect() {
 	judge "$description" "$status" "$want" "$words"
 }
 
-# is DESCRIPTION GOT WANTED
-is() {
-	count=$((count + 1))
-	if [[ $2 == "$3" ]]; then
-		echo "ok $count - $1"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $count - $1"
-	echo "# got \"$2\", wanted \"$3\""
-}
-
 # judge DESCRIPTION STATUS WANTED WORDS: of what is in $dir/out.
 judge() {
-	count=$((count + 1))
 	if [[ $2 == "$3" ]] && { [[ -z $4 ]] || grep -q -- "$4" "$dir/out"; }; then
-		echo "ok $count - $1"
-		return
+		pass "$1"
+	else
+		fail "$1" "status $2, wanted $3 with \"$4\" in:"$'\n'"$(<"$dir/out")"
 	fi
-	failed=$((failed + 1))
-	echo "not ok $count - $1"
-	echo "# status $2, wanted $3 with \"$4\" in:"
-	sed 's/^/# /' "$dir/out"
 }
 
 # verdict LINE: what vm/run makes of a console with this line and a script that
@@ -174,11 +156,4 @@ expect "a kernel that is not there fails" 125 "is no kernel directory" \
 user
 no_sudo
 
-if [[ -e /etc/shunt-test ]]; then
-	failed=$((failed + 1))
-	echo "not ok $((++count)) - the host's root was written to"
-	rm -f /etc/shunt-test
-fi
-echo "1..$count"
-echo "$((count - failed)) passed, $failed failed, 0 skipped"
-[[ $failed -eq 0 ]]
+check "the host's root was not written to" test ! -e /etc/shunt-test
