@@ -225,6 +225,7 @@ client() {
 	clients+=($!)
 }
 
+# In bursts: they leave some of the time to what happens meanwhile.
 clients_up() {
 	local mode family cpu patient=(--connect-timeout 0.3 -m 1) wait=100
 
@@ -234,9 +235,9 @@ clients_up() {
 		for family in ipv4 ipv6; do
 			cpu=0
 			[[ $mode-$family != dsr-ipv6 && $mode-$family != nat-ipv4 ]] || cpu=1
-			client $cpu curl -s -o /dev/null -H 'Connection: close' \
+			client $cpu curl -s -o /dev/null -H 'Connection: close' --rate 10/s \
 				"${patient[@]}" "http://${host[$family]}:${port[$mode-tcp]}/?[1-500]"
-			client $((1 - cpu)) "$SHUNT_TOP/build/udp" ask -k 20 -w $wait 500 \
+			client $((1 - cpu)) "$SHUNT_TOP/build/udp" ask -k 10 -d 50 -w $wait 500 \
 				"${vip[$family]}" "${port[$mode-udp]}"
 		done
 	done
@@ -422,6 +423,8 @@ else
 fi
 
 note "rmmod under traffic"
+# The in-kernel tests have run, and would again at each load.
+use_plain_module
 insmod_shunt
 clients_up
 for ((round = 1; round <= ROUNDS; round++)); do
@@ -434,7 +437,7 @@ rmmod shunt
 
 # Loaded, packets forwarded, and gone again, whatever is under way.
 load_and_unload() {
-	local round SHUNT_KO=${SHUNT_KO%/shunt.ko}-plain/shunt.ko
+	local round
 
 	for ((round = 0; round < $1; round++)); do
 		insmod "$SHUNT_KO"
@@ -460,7 +463,7 @@ done' "$SHUNT" >/dev/null 2>&1
 asker=$spawned
 disown
 unload_among_commands() {
-	local round said SHUNT_KO=${SHUNT_KO%/shunt.ko}-plain/shunt.ko
+	local round said
 
 	for ((round = 0; round < $1; round++)); do
 		insmod "$SHUNT_KO"

@@ -9,6 +9,7 @@
  *
  *   udp serve NAME PORT...                   answer "NAME" and the payload
  *   udp ask [OPTIONS] COUNT ADDRESS PORT     print who answered, one a line
+ *     -d MS    so long a pause after each socket
  *     -k N     N datagrams from each socket (default 1)
  *     -p PORT  from this port, whoever had it before
  *     -s SIZE  payload bytes (default 16); the echo must be intact
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_PORTS = 16, MAX_SIZE = 65507, FIRST_PORT = 20000, LAST_PORT = 59999 };
@@ -166,11 +168,15 @@ static void ask_once(int fd, size_t size, int wait)
 static int ask(int argc, char **argv)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *to;
+	struct timespec gap = {};
 	int option, each = 1, port = 0, wait = 2000, plain = 0, on = 1;
 	size_t size = 16;
 
-	while ((option = getopt(argc, argv, "k:p:s:w:z")) != -1) {
+	while ((option = getopt(argc, argv, "d:k:p:s:w:z")) != -1) {
 		switch (option) {
+		case 'd':
+			gap.tv_nsec = atoi(optarg) * 1000000L;
+			break;
 		case 'k':
 			each = atoi(optarg);
 			break;
@@ -207,6 +213,7 @@ static int ask(int argc, char **argv)
 		for (int i = 0; i < each; i++)
 			ask_once(fd, size, wait);
 		close(fd);
+		nanosleep(&gap, NULL);
 	}
 	freeaddrinfo(to);
 	return 0;
