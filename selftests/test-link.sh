@@ -4,6 +4,7 @@
 # goes and comes back; the director's device goes down, is deleted, is a VLAN;
 # a route moves. Traffic follows by itself, and nothing is held that has to go.
 # What could never be reached by DSR is refused when it is configured.
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -16,6 +16,7 @@
 #    and 2001:db8:d::/64. Besides the DSR servers in the rack, n2 is one at the
 #    back, whose answers pass the director as they would any router; n1 and deep
 #    are NAT servers. All announce segments of 1460 bytes, whatever their links.
+# kernels: 6.12
 # vm-options: --timeout 900
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
