@@ -9,6 +9,7 @@
 #
 #    The network of net.sh. For the second part, a namespace "lab" like the
 #    director, on a wire whose end is in raw.py.
+# kernels: 6.12
 # shellcheck source=selftests/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=selftests/raw.sh

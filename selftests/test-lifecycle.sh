@@ -19,7 +19,7 @@ readonly QUIET=198.51.100.9
 # an older kernel has to show only that it does the same.
 case ${SHUNT_KERNEL-} in
 debug) readonly ROUNDS=2 LOADS=3 NAMESPACES=10 CHANGES=10 PATIENCE=300 SOME=5 ;;
-6.1) readonly ROUNDS=2 LOADS=10 NAMESPACES=30 CHANGES=30 PATIENCE=60 SOME=20 ;;
+6.1) readonly ROUNDS=2 LOADS=5 NAMESPACES=10 CHANGES=30 PATIENCE=60 SOME=20 ;;
 *) readonly ROUNDS=3 LOADS=47 NAMESPACES=100 CHANGES=100 PATIENCE=60 SOME=20 ;;
 esac
 declare -A host=([ipv4]=$VIP4 [ipv6]="[$VIP6]") vip=([ipv4]=$VIP4 [ipv6]=$VIP6)
