@@ -3,24 +3,10 @@
 # Test what "check" chooses to run: every script somewhere, what each promise of
 # the contract is tested by without being asked for, and what is named wherever
 # it is asked for. Prints TAP.
-set -uo pipefail
+# shellcheck source=selftests/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")" || exit 1
-count=0
-failed=0
-
-# is DESCRIPTION GOT WANTED
-is() {
-	count=$((count + 1))
-	if [[ $2 == "$3" ]]; then
-		echo "ok $count - $1"
-		return
-	fi
-	failed=$((failed + 1))
-	echo "not ok $count - $1"
-	echo "# got:    ${2//$'\n'/$'\n'# }"
-	echo "# wanted: ${3//$'\n'/$'\n'# }"
-}
+cd "$SHUNT_TOP/selftests"
 
 # chosen OPTIONS...: as "NAME KERNEL" in each line.
 chosen() {
@@ -70,7 +56,7 @@ for kernel in 6.1 debug; do
 done
 is "but what can run on the debug kernel only" "$(chosen test-faults)" "test-faults debug"
 is "is not run elsewhere" "$(chosen --kernel 6.1 test-faults)" ""
-is "a name that does not exist is refused" "$(chosen test-nothing; echo $?)" \
+is "a name that does not exist is refused" "$(chosen test-nothing || echo $?)" \
 	"check: there is no test 'test-nothing'"$'\n'2
 
 # Each promise of the contract has tests that are part of the default, and the
