@@ -10,10 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=selftests/path.sh
 source "$SHUNT_TOP/selftests/path.sh"
 
-mkdir -p "$SHUNT_TOP/build"
-# In the tree, so that the VM sees it.
-dir=$(mktemp -d "$SHUNT_TOP/build/dkms.XXXXXX")
-at_exit rm -rf "$dir"
+dir=$WORK
 
 # dkms in the throwaway tree: VERB KERNEL-RELEASE [OPTIONS...]. It asks for root, and
 # what it writes there needs none.

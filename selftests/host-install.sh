@@ -9,9 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=selftests/path.sh
 source "$SHUNT_TOP/selftests/path.sh"
 
-mkdir -p "$SHUNT_TOP/build"
-dir=$(mktemp -d "$SHUNT_TOP/build/install.XXXXXX")
-at_exit rm -rf "$dir"
+dir=$WORK
 
 # installed RELEASE: these files and no other; modules may be compressed.
 installed() {

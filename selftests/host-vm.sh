@@ -10,6 +10,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 vm=$SHUNT_TOP/selftests/vm
 kernel=${*: -1}
 dir=$WORK
+at_exit rm -f /etc/shunt-test
 
 # expect DESCRIPTION STATUS WORDS SCRIPT [OPTIONS...]: the script's run ends
 # with the status, and its output has the words.
