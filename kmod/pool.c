@@ -117,17 +117,6 @@ static unsigned int pool_gather(struct shunt_pool *pool, const struct list_head 
 	return n - from;
 }
 
-/* What was earned under other weights says nothing under these. */
-static void pool_forget_credit(struct shunt_service *service)
-{
-	struct shunt_server *server;
-
-	spin_lock_bh(&service->sched_lock);
-	list_for_each_entry(server, &service->servers, list)
-		server->credit = 0;
-	spin_unlock_bh(&service->sched_lock);
-}
-
 /*
  * By what all weights are multiplied, so that one that is on the rise can be less
  * than 1, unless the scheduler takes weights for numbers of connections.
@@ -203,7 +192,6 @@ static void pool_fill(struct shunt_service *service, struct shunt_pool *pool)
 	pool->total += pool_gather(pool, servers, PLACE_OFF, pool->total);
 	for (i = 0; i < pool->total; i++)
 		WRITE_ONCE(pool->slot[i].server->index, i);
-	pool_forget_credit(service);
 }
 
 /* The first pool of a service has none before it, and no server in it. */
@@ -228,6 +216,8 @@ void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	pool_fill(service, pool);
 	if (pool->rows.size)
 		pool_fill_rows(service, pool, old);
+	if (pool->sched->carry)
+		pool->sched->carry(service, pool, old);
 	rcu_assign_pointer(service->pool, pool);
 	if (old)
 		kvfree_rcu(old, rcu);

@@ -27,6 +27,15 @@ struct shunt_sched {
 	void (*fill)(struct shunt_pool *pool, const struct shunt_pool *old);
 
 	/*
+	 * Makes what it keeps of its earlier choices fit a pool that is about to
+	 * be published; NULL: it keeps nothing that depends on the pool. Of the
+	 * old one, NULL before the first, packets choose meanwhile. Under the
+	 * namespace's lock, may sleep.
+	 */
+	void (*carry)(struct shunt_service *service, const struct shunt_pool *pool,
+		      const struct shunt_pool *old);
+
+	/*
 	 * Chooses the server of a new connection from a pool, whose servers
 	 * all have a weight above 0, among those that shunt_server_usable()
 	 * says yes to. NULL if there is none. Under RCU with bottom halves

@@ -6,9 +6,16 @@
  * sum of all weights from the one with the most. The algorithm is that of
  * nginx's upstream balancing (I. Sysoev, 2012).
  *
+ * A change of weights does not begin a round anew: where weights change more often
+ * than connections come, each would go to the heaviest server. Nor is a credit kept
+ * as it is: what is nothing among great weights is many rounds among small ones. It
+ * is measured in rounds, of which it is about one at most, and keeps that measure.
+ *
  * Costs one step per server for a new connection, and a lock per service that
  * new connections of different CPUs may wait for.
  */
+#include <linux/math64.h>
+
 #include "sched.h"
 
 static struct shunt_server *wrr_pick(struct shunt_service *service,
@@ -36,7 +43,49 @@ static struct shunt_server *wrr_pick(struct shunt_service *service,
 	return best;
 }
 
+/* The length of a round. */
+static u32 round_of(const struct shunt_pool *pool)
+{
+	return pool && pool->count ? pool->slot[pool->count - 1].end : 0;
+}
+
+/* A credit in rounds of this length that was in rounds of that; 0: there were none. */
+static s64 convert(s64 credit, u32 to, u32 from)
+{
+	s64 size = from ? mul_u64_u32_div(abs(credit), to, from) : 0;
+
+	return credit < 0 ? -size : size;
+}
+
+static void carry_rounds(const struct shunt_pool *pool, const struct shunt_pool *old)
+{
+	unsigned int i;
+
+	for (i = 0; pool && i < pool->count; i++) {
+		struct shunt_server *server = pool->slot[i].server;
+
+		server->credit = convert(server->credit, round_of(pool), round_of(old));
+	}
+}
+
+/* Whoever comes has no credit, and nobody has where another scheduler chose before. */
+static void wrr_carry(struct shunt_service *service, const struct shunt_pool *pool,
+		      const struct shunt_pool *old)
+{
+	bool goes_on = old && old->sched == pool->sched;
+	struct shunt_server *server;
+
+	spin_lock_bh(&service->sched_lock);
+	list_for_each_entry(server, &service->servers, list)
+		if (!shunt_server_is_on(server))
+			server->credit = 0;
+	carry_rounds(pool, goes_on ? old : NULL);
+	carry_rounds(pool->backup, goes_on ? old->backup : NULL);
+	spin_unlock_bh(&service->sched_lock);
+}
+
 const struct shunt_sched shunt_sched_wrr = {
 	.name = "wrr",
+	.carry = wrr_carry,
 	.pick = wrr_pick,
 };

@@ -132,6 +132,7 @@ class Service:
         self.midstream = 0
         self.limit = 0
         self.cursor = 0
+        self.rounds = self.scheduler, [0, 0]    # of the last change: how many turns
         self.servers = []       # those configured, in order
         self.leaving = {}       # removed ones, by number
         self.gone = collections.Counter()       # counters of those freed
@@ -146,8 +147,18 @@ class Service:
         return self.servers + list(self.leaving.values())
 
     def published(self):
+        """What is owed is as much of a round as before; who takes no connection has left."""
+        now = self.scheduler, [sum(s.weight for s in pool) for pool in self.pools()]
+        scheduler, rounds = self.rounds
         for server in self.everyone():
-            server.credit = 0
+            if server.removed or not server.is_on() or scheduler != self.scheduler:
+                server.credit = 0
+        for pool, new, old in zip(self.pools(), now[1], rounds):
+            for server in pool:
+                # Cut off at the point, as C does it.
+                size = abs(server.credit) * new // old if old else 0
+                server.credit = size if server.credit > 0 else -size
+        self.rounds = now
         self.chosen.clear()
 
     def remove(self, server):

@@ -88,6 +88,13 @@ weights dns 65535 65535 1
 datagrams 1 $VIP4 53 >/dev/null
 weights dns 1 1 1
 is "wrr: new weights hold at once" "$(datagrams 12 $VIP4 53)" "d1=4 d2=4 d3=4"
+# Each change began a round anew, and the heaviest server had all.
+weights dns 30 20 10
+for try in {1..12}; do
+	shunt server set dns 10.0.0.11 weight $((30 + try % 2))
+	in_ns client "$SHUNT_TOP/build/udp" ask 1 $VIP4 53
+done >"$WORK/answers"
+is "wrr: weights that change all the time hold, too" "$(tally <"$WORK/answers")" "d1=6 d2=4 d3=2"
 
 note "wlc"
 shunt service set web scheduler wlc

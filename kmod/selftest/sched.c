@@ -133,6 +133,68 @@ static int __init sched_turn_checks(struct sched_bench *bench)
 	return 0;
 }
 
+/* Gives each server another weight, near the one it has, as time goes on. */
+static bool __init sched_sway(struct sched_bench *bench, const u32 *weights, unsigned int time)
+{
+	unsigned int i;
+
+	for (i = 0; weights[i]; i++)
+		bench->server[i].weight = 100 * weights[i] + (time * 7 + i * 3) % 11;
+	return sched_publish(bench, &shunt_sched_wrr);
+}
+
+/* Two of three servers have great weights, and one of those has been chosen. */
+static bool __init sched_great(struct sched_bench *bench)
+{
+	if (!sched_reset(bench, &shunt_sched_wrr, sched_even))
+		return false;
+	bench->server[0].weight = 65535;
+	bench->server[1].weight = 65535;
+	return sched_publish(bench, &shunt_sched_wrr) &&
+	       sched_goes(bench, &shunt_sched_wrr, "0");
+}
+
+/* Weights change before each choice, as by an agent that watches the servers. */
+static int __init sched_sway_checks(struct sched_bench *bench)
+{
+	unsigned int i, count[SCHED_SERVERS] = {};
+
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_ten));
+	for (i = 0; i < 550; i++) {
+		SHUNT_EXPECT("memory", sched_sway(bench, sched_ten, i));
+		sched_run(bench, &shunt_sched_wrr, 1);
+		count[0] += bench->count[0];
+		count[4] += bench->count[4];
+		count[9] += bench->count[9];
+	}
+	SHUNT_EXPECT("wrr goes by weights that change all the time",
+		     abs((int)count[0] - 10) < 2 && abs((int)count[4] - 50) < 3 &&
+		     abs((int)count[9] - 100) < 3);
+
+	SHUNT_EXPECT("memory", sched_great(bench));
+	bench->server[0].weight = 1;
+	bench->server[1].weight = 1;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	SHUNT_EXPECT("what they left is no more than a round of small ones",
+		     sched_goes(bench, &shunt_sched_wrr, "120"));
+
+	SHUNT_EXPECT("memory", sched_great(bench));
+	bench->server[0].weight = 0;
+	bench->server[1].weight = 1;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	bench->server[0].weight = 1;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	SHUNT_EXPECT("who comes again has left nothing",
+		     sched_goes(bench, &shunt_sched_wrr, "012012"));
+
+	SHUNT_EXPECT("memory", sched_great(bench));
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_rr));
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	SHUNT_EXPECT("another scheduler between leaves nothing",
+		     sched_goes(bench, &shunt_sched_wrr, "01"));
+	return 0;
+}
+
 static int __init sched_load_checks(struct sched_bench *bench)
 {
 	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wlc, sched_uneven));
