@@ -9,7 +9,8 @@
  * A change of weights does not begin a round anew: where weights change more often
  * than connections come, each would go to the heaviest server. Nor is a credit kept
  * as it is: what is nothing among great weights is many rounds among small ones. It
- * is measured in rounds, of which it is about one at most, and keeps that measure.
+ * is measured in rounds, of which it is about one at most, and keeps that measure; in
+ * small parts of a weight, or each change would round some of it away.
  *
  * Costs one step per server for a new connection, and a lock per service that
  * new connections of different CPUs may wait for.
@@ -17,6 +18,10 @@
 #include <linux/math64.h>
 
 #include "sched.h"
+
+enum {
+	FRACTION_BITS = 20,	/* of a credit; rounds are less than 2^32 long */
+};
 
 static struct shunt_server *wrr_pick(struct shunt_service *service,
 				     const struct shunt_pool *pool,
@@ -32,8 +37,8 @@ static struct shunt_server *wrr_pick(struct shunt_service *service,
 
 		if (!shunt_server_usable(server))
 			continue;
-		server->credit += pool->slot[i].weight;
-		sum += pool->slot[i].weight;
+		server->credit += (s64)pool->slot[i].weight << FRACTION_BITS;
+		sum += (s64)pool->slot[i].weight << FRACTION_BITS;
 		if (!best || server->credit > best->credit)
 			best = server;
 	}

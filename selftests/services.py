@@ -17,6 +17,8 @@ UP, DRAIN, DOWN = 0, 2, 3
 STAY, REMOVE, TAKE_DOWN = 0, 1, 2
 # Seconds for which a client in its handshake is given the same server.
 NOTED = 60
+# Of what wrr owes a server, so that hardly anything is rounded away.
+CREDIT_BITS = 20
 
 
 class Mismatch(Exception):
@@ -235,11 +237,11 @@ class Service:
         usable = [server for server in pool if not server.full]
         best = None
         for server in usable:
-            server.credit += server.weight
+            server.credit += server.weight << CREDIT_BITS
             if not best or server.credit > best.credit:
                 best = server
         if best:
-            best.credit -= sum(server.weight for server in usable)
+            best.credit -= sum(server.weight << CREDIT_BITS for server in usable)
         return best
 
     def choices(self, client, port, begins):

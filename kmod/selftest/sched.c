@@ -114,6 +114,7 @@ static bool __init sched_reset(struct sched_bench *bench, const struct shunt_sch
 
 static const u32 sched_even[] = { 1, 1, 1, 0 }, sched_uneven[] = { 3, 2, 1, 0 };
 static const u32 sched_ten[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0 };
+static const u32 sched_light[] = { 10, 1, 0 };
 enum { SCHED_TEN = 10 };
 
 static int __init sched_turn_checks(struct sched_bench *bench)
@@ -171,6 +172,22 @@ static int __init sched_sway_checks(struct sched_bench *bench)
 		     abs((int)count[0] - 10) < 2 && abs((int)count[4] - 50) < 3 &&
 		     abs((int)count[9] - 100) < 3);
 
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_light));
+	count[1] = 0;
+	for (i = 0; i < 330; i++) {
+		bench->server[0].weight = 9;
+		SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+		bench->server[0].weight = 10;
+		SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+		count[1] += sched_pick(bench, &shunt_sched_wrr) == &bench->server[1];
+	}
+	SHUNT_EXPECT("wrr rounds nothing away", abs((int)count[1] - 30) < 2);
+	return 0;
+}
+
+/* What credits become in rounds of another length. */
+static int __init sched_credit_checks(struct sched_bench *bench)
+{
 	SHUNT_EXPECT("memory", sched_great(bench));
 	bench->server[0].weight = 1;
 	bench->server[1].weight = 1;
@@ -185,7 +202,7 @@ static int __init sched_sway_checks(struct sched_bench *bench)
 	bench->server[0].weight = 1;
 	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
 	SHUNT_EXPECT("who comes again has left nothing",
-		     sched_goes(bench, &shunt_sched_wrr, "012012"));
+		     sched_goes(bench, &shunt_sched_wrr, "120"));
 
 	SHUNT_EXPECT("memory", sched_great(bench));
 	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_rr));
