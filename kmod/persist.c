@@ -125,7 +125,7 @@ static unsigned int place_of(const struct shunt_persist *persist, const struct s
 static bool is_backup_at(const struct shunt_pool *pool, unsigned int at)
 {
 	return pool->backup && at - pool->count < pool->backup->count &&
-	       !(pool->count && shunt_sched_from(pool, 0));
+	       !shunt_sched_first(pool);
 }
 
 /* The server in a place, if it can take new connections now. */
@@ -198,7 +198,7 @@ struct shunt_server *shunt_persist_find(const struct shunt_persist *persist,
 }
 
 /*
- * A scheduler that hashes is asked about the client's bits and no port, so that
+ * A scheduler that is steady is asked about the client's bits and no port, so that
  * directors agree that have its key. In a group all have one key: the namespace's.
  */
 struct shunt_server *shunt_persist_row(const struct shunt_persist *persist,
@@ -210,7 +210,7 @@ struct shunt_server *shunt_persist_row(const struct shunt_persist *persist,
 	struct shunt_tuple tuple = pkt->tuple;
 	const struct shunt_pool_slot *slot;
 
-	if (pool->sched->hashes && !persist->grouped) {
+	if (pool->sched->steady && !(pool->sched->hashes && persist->grouped)) {
 		tuple.src = client->key.client;
 		tuple.sport = 0;
 		return shunt_sched_choose(service, pool, &tuple);

@@ -87,7 +87,7 @@ struct shunt_server *shunt_rows_pick(struct shunt_service *service,
 				     const struct shunt_tuple *tuple)
 {
 	const struct shunt_pool_slot *slot;
-	unsigned int i, at = 0;
+	unsigned int i, at;
 	u32 hash;
 
 	if (!pool->count)
@@ -103,7 +103,7 @@ struct shunt_server *shunt_rows_pick(struct shunt_service *service,
 			return pool->slot[at].server;
 		hash = shunt_sched_rehash(hash);
 	}
-	slot = shunt_sched_from(pool, at);
+	slot = shunt_sched_among_usable(pool, hash);
 	return slot ? slot->server : NULL;
 }
 

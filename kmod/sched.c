@@ -52,27 +52,43 @@ static unsigned int slot_at(const struct shunt_pool *pool, u32 point)
 	return low;
 }
 
-const struct shunt_pool_slot *shunt_sched_from(const struct shunt_pool *pool, unsigned int at)
+const struct shunt_pool_slot *shunt_sched_first(const struct shunt_pool *pool)
 {
 	unsigned int i;
 
-	for (i = 0; i < pool->count; i++) {
-		if (shunt_server_usable(pool->slot[at].server))
-			return &pool->slot[at];
-		if (++at == pool->count)
-			at = 0;
-	}
+	for (i = 0; i < pool->count; i++)
+		if (shunt_server_usable(pool->slot[i].server))
+			return &pool->slot[i];
 	return NULL;
+}
+
+const struct shunt_pool_slot *shunt_sched_among_usable(const struct shunt_pool *pool, u32 hash)
+{
+	unsigned int i;
+	u32 sum = 0;
+
+	for (i = 0; i < pool->count; i++)
+		if (shunt_server_usable(pool->slot[i].server))
+			sum += pool->slot[i].weight;
+	hash = reciprocal_scale(hash, sum);
+	for (i = 0; i < pool->count; i++) {
+		if (!shunt_server_usable(pool->slot[i].server))
+			continue;
+		if (hash < pool->slot[i].weight)
+			return &pool->slot[i];
+		hash -= pool->slot[i].weight;
+	}
+	/* There is none, or one has gone since. */
+	return shunt_sched_first(pool);
 }
 
 /*
  * The share of a server that is out goes to all others, by their weights, since
- * each hash that meets it is hashed again. Where so many are out that this misses
- * time and again, the next in the pool must do.
+ * each hash that meets it is hashed again.
  */
 const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool, u32 hash)
 {
-	unsigned int i, at = 0;
+	unsigned int i, at;
 	u32 sum;
 
 	if (!pool->count)
@@ -84,7 +100,7 @@ const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool,
 			return &pool->slot[at];
 		hash = shunt_sched_rehash(hash);
 	}
-	return shunt_sched_from(pool, at);
+	return shunt_sched_among_usable(pool, hash);
 }
 
 struct shunt_server *shunt_sched_by_address(const struct shunt_pool *pool, u8 family,
@@ -102,7 +118,7 @@ struct shunt_server *shunt_sched_row(struct shunt_service *service,
 {
 	const struct shunt_pool_slot *slot;
 
-	if (pool->sched->hashes)
+	if (pool->sched->steady)
 		return shunt_sched_choose(service, pool, &pkt->tuple);
 	slot = shunt_sched_at_hash(pool, pkt->hash);
 	if (unlikely(!slot) && pool->backup)

@@ -18,6 +18,11 @@ struct shunt_sched {
 	 */
 	bool hashes;
 	bool agrees;		/* without a seed, that key is everybody's */
+	/*
+	 * Asked again about a packet, chooses the same server while those that are
+	 * usable are the same, so that it need not be remembered whom it chose.
+	 */
+	bool steady;
 	bool absolute;		/* a weight is a number of connections, not a share */
 
 	/*
@@ -73,8 +78,8 @@ static inline u32 shunt_sched_rehash(u32 hash)
 }
 
 /*
- * All below under RCU, any context, and NULL if no server is usable. None looks
- * at all servers while some can be found otherwise.
+ * All below under RCU, any context, and NULL if no server is usable. Hashes look at
+ * all servers only where those that are usable have a small part of the weights.
  */
 
 /* The slot of a usable server whose share of the weights a hash is in. */
@@ -84,8 +89,11 @@ const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool,
 struct shunt_server *shunt_sched_by_address(const struct shunt_pool *pool, u8 family,
 					    const union nf_inet_addr *addr);
 
-/* The first usable server from a place in the pool on, round to it. */
-const struct shunt_pool_slot *shunt_sched_from(const struct shunt_pool *pool, unsigned int at);
+/* The same where hashes have met servers that are out time and again. Walks the pool. */
+const struct shunt_pool_slot *shunt_sched_among_usable(const struct shunt_pool *pool, u32 hash);
+
+/* The first usable server of the pool. */
+const struct shunt_pool_slot *shunt_sched_first(const struct shunt_pool *pool);
 
 /*
  * The server of a new connection: whom the scheduler chooses, of the backups if it
@@ -104,7 +112,7 @@ static inline struct shunt_server *shunt_sched_choose(struct shunt_service *serv
 
 /*
  * The server that a packet's addresses and ports alone choose, by weight: the
- * scheduler's own choice if it hashes.
+ * scheduler's own choice if it is steady.
  */
 struct shunt_server *shunt_sched_row(struct shunt_service *service,
 				     const struct shunt_pool *pool,

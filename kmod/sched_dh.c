@@ -16,5 +16,6 @@ static struct shunt_server *dh_pick(struct shunt_service *service,
 const struct shunt_sched shunt_sched_dh = {
 	.name = "dh",
 	.hashes = true,
+	.steady = true,
 	.pick = dh_pick,
 };

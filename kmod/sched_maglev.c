@@ -15,6 +15,7 @@ const struct shunt_sched shunt_sched_maglev = {
 	.name = "maglev",
 	.hashes = true,
 	.agrees = true,
+	.steady = true,
 	.fill = maglev_fill,
 	.pick = shunt_rows_pick,
 };

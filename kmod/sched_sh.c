@@ -16,5 +16,6 @@ static struct shunt_server *sh_pick(struct shunt_service *service,
 const struct shunt_sched shunt_sched_sh = {
 	.name = "sh",
 	.hashes = true,
+	.steady = true,
 	.pick = sh_pick,
 };

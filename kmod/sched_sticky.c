@@ -105,6 +105,7 @@ static void sticky_fill(struct shunt_pool *pool, const struct shunt_pool *old)
 const struct shunt_sched shunt_sched_sticky = {
 	.name = "sticky",
 	.hashes = true,
+	.steady = true,
 	.fill = sticky_fill,
 	.pick = shunt_rows_pick,
 };

@@ -114,7 +114,7 @@ static bool __init sched_reset(struct sched_bench *bench, const struct shunt_sch
 
 static const u32 sched_even[] = { 1, 1, 1, 0 }, sched_uneven[] = { 3, 2, 1, 0 };
 static const u32 sched_ten[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0 };
-static const u32 sched_light[] = { 10, 1, 0 };
+static const u32 sched_light[] = { 10, 1, 0 }, sched_heavy[] = { 100, 1, 1, 0 };
 enum { SCHED_TEN = 10 };
 
 static int __init sched_turn_checks(struct sched_bench *bench)
@@ -291,6 +291,39 @@ static u64 __init sched_chi_square(const struct sched_bench *bench)
 	return chi;
 }
 
+/* Whom new connections of n clients would go to; they make none. */
+static void __init sched_ask(struct sched_bench *bench, unsigned int n)
+{
+	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
+	struct shunt_server *server;
+
+	memset(bench->count, 0, sizeof(bench->count));
+	while (n--) {
+		tuple.src.ip = htonl(n);
+		tuple.dst.ip = htonl(~n);
+		server = shunt_sched_choose(&bench->service, bench->pool, &tuple);
+		if (server)
+			bench->count[server - bench->server]++;
+	}
+}
+
+/* The heavy one of three is out, which most hashes and lots meet again and again. */
+static int __init sched_heavy_checks(struct sched_bench *bench)
+{
+	static const struct shunt_sched *const scheds[] = {
+		&shunt_sched_random, &shunt_sched_sh, &shunt_sched_maglev,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(scheds); i++) {
+		SHUNT_EXPECT("memory", sched_reset(bench, scheds[i], sched_heavy));
+		bench->server[0].unreachable = true;
+		sched_ask(bench, 4000);
+		SHUNT_EXPECT(scheds[i]->name, sched_chi_square(bench) < 60 * 1024);
+	}
+	return 0;
+}
+
 static int __init sched_random_checks(struct sched_bench *bench)
 {
 	unsigned int i;
@@ -333,22 +366,6 @@ static int __init sched_common_checks(struct sched_bench *bench)
 		SHUNT_EXPECT(sched->name, sched_goes(bench, sched, "-"));
 	}
 	return 0;
-}
-
-/* Whom new connections of n clients would go to; they make none. */
-static void __init sched_ask(struct sched_bench *bench, unsigned int n)
-{
-	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
-	struct shunt_server *server;
-
-	memset(bench->count, 0, sizeof(bench->count));
-	while (n--) {
-		tuple.src.ip = htonl(n);
-		tuple.dst.ip = htonl(~n);
-		server = shunt_sched_choose(&bench->service, bench->pool, &tuple);
-		if (server)
-			bench->count[server - bench->server]++;
-	}
 }
 
 static int __init sched_backup_checks(struct sched_bench *bench, const struct shunt_sched *sched)
@@ -445,5 +462,8 @@ static int __init sched_row_checks(struct sched_bench *bench)
 	bench->server[2].unreachable = true;
 	sched_run_rows(bench, 6);
 	SHUNT_EXPECT("nobody has a row", sched_shares(bench, 0, 0, 0));
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_fo, sched_uneven));
+	sched_run_rows(bench, 6);
+	SHUNT_EXPECT("fo: the heaviest has all", sched_shares(bench, 6, 0, 0));
 	return 0;
 }
