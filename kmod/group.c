@@ -250,8 +250,8 @@ static bool leads_to(const struct shunt_persist_entry *entry, const void *arg)
 	const struct shunt_server *server = arg;
 
 	return entry->key.scope == shunt_group_scope(server->service) &&
-	       nf_inet_addr_cmp(&entry->server, &server->addr) &&
-	       (server->service->group || entry->port == server->port);
+	       (server->service->group ? nf_inet_addr_cmp(&entry->server, &server->addr) :
+					 entry->mark == server->id);
 }
 
 void shunt_group_lose(struct shunt_server *server)

@@ -151,7 +151,8 @@ static int put_entry(struct persist_listing *listing, const struct shunt_persist
 		err = nla_put_string(skb, SHUNT_A_PERSIST_GROUP, owner.group->name);
 	else
 		err = nla_put_string(skb, SHUNT_A_PERSIST_SERVICE, owner.service->name) ?:
-		      nla_put_be16(skb, SHUNT_A_PERSIST_SERVER_PORT, entry->port);
+		      nla_put_be16(skb, SHUNT_A_PERSIST_SERVER_PORT,
+				   shunt_persist_port(owner.service, entry));
 	err = err ?: nla_put(skb, SHUNT_A_PERSIST_CLIENT, size, &entry->key.client) ?:
 	      nla_put_u8(skb, SHUNT_A_PERSIST_PREFIX, owner.prefix) ?:
 	      nla_put(skb, SHUNT_A_PERSIST_SERVER, size, &entry->server) ?:
@@ -190,19 +191,32 @@ int shunt_nl_persist_get_done(struct netlink_callback *cb)
 	return 0;
 }
 
+/*
+ * Anybody may ask for one client among millions, so others have the lock in between.
+ * Nothing is held across that but ids, which are looked for again at each entry.
+ */
+static struct shunt_persist_entry *walk_rest(struct persist_listing *listing)
+	__must_hold(RCU)
+{
+	struct shunt_net *sn = listing->filter.sn;
+
+	rhashtable_walk_stop(&listing->walk);
+	mutex_unlock(&sn->lock);
+	cond_resched();
+	mutex_lock(&sn->lock);
+	return shunt_persist_walk_resume(&listing->walk);
+}
+
 /* From the entry that did not fit last time on, which is the walk's own to know. */
 static void put_entries(struct persist_listing *listing)
 {
-	struct shunt_persist_entry *entry;
+	struct shunt_persist_entry *entry = shunt_persist_walk_resume(&listing->walk);
+	unsigned int seen = 0;
 
-	rhashtable_walk_start(&listing->walk);
-	entry = rhashtable_walk_peek(&listing->walk);
-	while (entry) {
-		if (IS_ERR(entry) && PTR_ERR(entry) != -EAGAIN)
-			break;
-		if (!IS_ERR(entry) && put_entry(listing, entry))
-			break;
-		entry = rhashtable_walk_next(&listing->walk);
+	while (entry && !put_entry(listing, entry)) {
+		entry = shunt_persist_walk_next(&listing->walk);
+		if (entry && ++seen % SHUNT_PERSIST_GLANCE == 0)
+			entry = walk_rest(listing);
 	}
 	rhashtable_walk_stop(&listing->walk);
 }

@@ -65,7 +65,6 @@ enum {
 	MEMORY_SHARE = 64,
 	LIMIT_MIN = 16384,
 	SWEEP_SLICE = 1500 * NSEC_PER_USEC,
-	SWEEP_GLANCE = 64,		/* entries looked at before the clock is */
 	SWEEP_LEAST = HZ,		/* from one sweep to the next, at least ... */
 	SWEEP_MOST = 8 * HZ,		/* ... and at most */
 };
@@ -323,8 +322,7 @@ void shunt_persist_keep(const struct shunt_persist *persist, const struct shunt_
 	shunt_note_forget(persist->persists->notes, client.hash);
 }
 
-/* The next entry of a walk, which begins anew when the table has changed its size. */
-static struct shunt_persist_entry *walk_next(struct rhashtable_iter *walk)
+struct shunt_persist_entry *shunt_persist_walk_next(struct rhashtable_iter *walk)
 {
 	struct shunt_persist_entry *entry;
 
@@ -332,6 +330,27 @@ static struct shunt_persist_entry *walk_next(struct rhashtable_iter *walk)
 		entry = rhashtable_walk_next(walk);
 	} while (IS_ERR(entry) && PTR_ERR(entry) == -EAGAIN);
 	return IS_ERR(entry) ? NULL : entry;
+}
+
+/*
+ * Where the table has changed its size since, kernels before 6.12.101 and 6.1.183 go
+ * on from the entry that the walk stood on (CVE-2026-64563), which may be freed.
+ */
+static void walk_start(struct rhashtable_iter *walk)
+	__acquires(RCU)
+{
+	if (rhashtable_walk_start_check(walk) == -EAGAIN)
+		walk->p = NULL;
+}
+
+struct shunt_persist_entry *shunt_persist_walk_resume(struct rhashtable_iter *walk)
+	__acquires(RCU)
+{
+	struct shunt_persist_entry *entry;
+
+	walk_start(walk);
+	entry = rhashtable_walk_peek(walk);
+	return IS_ERR(entry) ? shunt_persist_walk_next(walk) : entry;
 }
 
 /* A slice of the sweep. Returns whether that was all. */
@@ -343,7 +362,7 @@ static bool sweep_slice(struct shunt_persists *persists)
 	u32 left;
 
 	do {
-		entry = walk_next(&persists->walk);
+		entry = shunt_persist_walk_next(&persists->walk);
 		if (!entry)
 			return true;
 		left = shunt_persist_left(entry);
@@ -351,7 +370,7 @@ static bool sweep_slice(struct shunt_persists *persists)
 			persists->least = min(persists->least, left);
 		else
 			entry_remove(persists, entry);
-	} while (++n % SWEEP_GLANCE || ktime_get_ns() <= until);
+	} while (++n % SHUNT_PERSIST_GLANCE || ktime_get_ns() <= until);
 	return false;
 }
 
@@ -365,7 +384,7 @@ static void persist_sweep(struct work_struct *work)
 		persists->sweeping = true;
 		persists->least = SWEEP_MOST;
 	}
-	rhashtable_walk_start(&persists->walk);
+	walk_start(&persists->walk);
 	if (sweep_slice(persists)) {
 		persists->sweeping = false;
 		delay = max_t(u32, persists->least, SWEEP_LEAST);
@@ -423,16 +442,13 @@ void shunt_persist_net_exit(struct shunt_net *sn)
 	sn->persists = NULL;
 }
 
-/* Lets others run. Returns the entry that the walk stands on, or the next if that has gone. */
+/* Lets others run, and goes on where it was. */
 static struct shunt_persist_entry *walk_rest(struct rhashtable_iter *walk)
+	__must_hold(RCU)
 {
-	struct shunt_persist_entry *entry;
-
 	rhashtable_walk_stop(walk);
 	cond_resched();
-	rhashtable_walk_start(walk);
-	entry = rhashtable_walk_peek(walk);
-	return IS_ERR(entry) ? walk_next(walk) : entry;
+	return shunt_persist_walk_resume(walk);
 }
 
 unsigned int shunt_persist_delete(struct shunt_net *sn,
@@ -453,20 +469,31 @@ unsigned int shunt_persist_delete(struct shunt_net *sn,
 	if (!atomic_read(&persists->count))
 		return 0;
 	rhashtable_walk_enter(&persists->entries, &walk);
-	rhashtable_walk_start(&walk);
-	for (entry = walk_next(&walk); entry; entry = next) {
-		if (++seen % SWEEP_GLANCE == 0)
+	for (entry = shunt_persist_walk_resume(&walk); entry; entry = next) {
+		if (++seen % SHUNT_PERSIST_GLANCE == 0)
 			entry = walk_rest(&walk);
 		if (!entry)
 			break;
 		/* A walk that rests on what is removed would lose its place in the chain. */
-		next = walk_next(&walk);
+		next = shunt_persist_walk_next(&walk);
 		lives = shunt_persist_left(entry);
 		n += fn(entry, arg) && entry_remove(persists, entry) && lives;
 	}
 	rhashtable_walk_stop(&walk);
 	rhashtable_walk_exit(&walk);
 	return n;
+}
+
+__be16 shunt_persist_port(const struct shunt_service *service,
+			  const struct shunt_persist_entry *entry)
+{
+	const struct shunt_persist *persist =
+		rcu_dereference_protected(service->persist, lockdep_is_held(&service->sn->lock));
+	const struct shunt_pool *pool = shunt_pool_of(service);
+	unsigned int at = persist ? place_of(persist, pool, entry->mark, entry->index) :
+				    pool->total;
+
+	return at < pool->total ? pool->slot[at].server->port : entry->port;
 }
 
 static bool entry_is_of(const struct shunt_persist_entry *entry, const void *arg)

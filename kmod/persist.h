@@ -35,6 +35,10 @@ struct shunt_persist_entry {
 	struct rcu_head rcu;
 };
 
+enum {
+	SHUNT_PERSIST_GLANCE = 64,	/* entries that a walk looks at before others may run */
+};
+
 /* All that a namespace remembers, from the first service that persists to its end. */
 struct shunt_persists {
 	struct shunt_net *sn;
@@ -92,6 +96,24 @@ unsigned int shunt_persist_delete(struct shunt_net *sn,
 /* The same for all entries of a scope. */
 void shunt_persist_delete_scope(struct shunt_net *sn, u32 scope);
 
+/*
+ * May sleep. Begins a walk of the entries, or goes on with one that was stopped, where
+ * it was: the entry that it stands on, or the next if that has gone, or NULL at the
+ * end. Under RCU from then on, until rhashtable_walk_stop(). Entries that are there all
+ * the time are met, and more than once if the table has changed its size meanwhile.
+ */
+struct shunt_persist_entry *shunt_persist_walk_resume(struct rhashtable_iter *walk)
+	__acquires(RCU);
+/* Of a walk that goes on. NULL at the end. */
+struct shunt_persist_entry *shunt_persist_walk_next(struct rhashtable_iter *walk);
+
+/*
+ * Under the namespace's lock. The port of an entry's server, as the service has it now
+ * if that has changed. Of services without a group, for in one it says nothing.
+ */
+__be16 shunt_persist_port(const struct shunt_service *service,
+			  const struct shunt_persist_entry *entry);
+
 /* Under RCU, any context: */
 
 struct shunt_persist_client shunt_persist_client(const struct shunt_persist *persist,
@@ -137,6 +159,9 @@ static inline u32 shunt_persist_left(const struct shunt_persist_entry *entry)
 	/* One more, because the stamp's had begun. */
 	u32 allowed = READ_ONCE(entry->seconds) * HZ + 1;
 
+	/* Another CPU may stamp it with the next jiffy before this one has seen that. */
+	if (idle > U32_MAX - HZ)
+		idle = 0;
 	return idle < allowed ? allowed - idle : 0;
 }
 

@@ -124,6 +124,17 @@ alone() {
 	shunt service set web persist off
 	is "off: by the scheduler, each" "$(visits 32 6)" "d1=2 d2=2 d3=2"
 	check "and nobody is remembered" all_gone
+
+	note "a port that changes"
+	shunt service set web persist 300
+	first=$(home 32)
+	shunt service set web address $VIP4:81
+	is "the server's is told as it is now" "$(shunt -j persist show | jq -c 'map(.server_port)')" "[81]"
+	# It still has the connection, so that it is the same one when it is added again.
+	shunt server del web "${host_of[$first]}"
+	check "its clients are forgotten with it all the same" all_gone
+	shunt service set web address $VIP4:80
+	shunt server add web "${host_of[$first]}"
 }
 
 # The client sees no answer to a SYN, until "loud".
@@ -447,6 +458,8 @@ floods() {
 	in_ns director sh -c "echo 'send dev=eth0 random=1 count=4096 family=4 protocol=udp src=0.0.0.0,0 dst=$VIP4,53' >/proc/shunt_bench"
 	is "datagrams: all are listed, each once" "$(shunt -j persist show service dns | jq -c '[length, (map(.client) | unique | length)]')" \
 		"[$(($(overall persist_entries) - 1)),$(($(overall persist_entries) - 1))]"
+	first=$(shunt -j persist show service dns | jq -r '.[2000].client')
+	is "datagrams: one among them" "$(shunt -j persist show client "$first" | jq length)" 1
 	check "datagrams: these are many" [ "$(overall persist_entries)" -gt 3000 ]
 	is "datagrams: all are forgotten" "$(($(shunt -j persist del service dns | jq .deleted) > 3000)) $(overall persist_entries)" "1 1"
 }
