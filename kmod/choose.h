@@ -31,11 +31,13 @@ static __always_inline bool shunt_choose_is_by_hash(const struct shunt_packet *p
 						    const struct shunt_service *service,
 						    bool begins)
 {
-	u32 within = begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY;
+	unsigned long within = begins ? SHUNT_PRESSED : SHUNT_PRESSED_LATELY;
 
-	return pkt->tuple.protocol == IPPROTO_TCP &&
-	       (shunt_pressed(pkt->sn, service, within) ||
-		(begins && shunt_limit_reached(pkt->sn, service)));
+	/* Any datagram may be the first or follow others; of those sent singly none follows. */
+	if (pkt->tuple.protocol != IPPROTO_TCP)
+		return shunt_limited(pkt->sn, service, within) && !READ_ONCE(service->packet);
+	return shunt_pressed(pkt->sn, service, within) ||
+	       (begins && shunt_limit_reached(pkt->sn, service));
 }
 
 /*

@@ -6,12 +6,14 @@
  * maximum, connections that are there are not touched, but for those that are
  * over or have hardly begun: a new one may take the place of one that is closed,
  * or that was idle for a while closing, in its handshake, or as datagrams without
- * an answer. It looks at a few in the table, from where the one before it has
- * stopped; when all have been looked at in vain, nobody looks for a while. If it
- * finds none, the packet is forwarded without an entry, to the server that the hash of
- * its tuple alone chooses, and so are those that follow it: nothing that a
- * flood can do to the table keeps a client from its service. NAT could not
- * translate the answers, and drops it, counted.
+ * an answer. It looks at some in the table, from where the one before it has
+ * stopped: enough that a service finds its own among many others', and in all no
+ * more than a tenth of a processor has time for. When all have been looked at in
+ * vain, nobody looks for a while, for one of that service or, if the namespace is
+ * full, for any. If it finds none, the packet is forwarded without an entry, to the
+ * server that the hash of its tuple alone chooses, and so are those that follow it:
+ * nothing that a flood can do to the table keeps a client from its service. NAT could
+ * not translate the answers, and drops it, counted.
  *
  * Half-open connections in NAT have a maximum of their own, since a SYN costs
  * its sender nothing. A ring holds the hashes of the last ones made; one that is
@@ -42,7 +44,8 @@ enum {
 	HALF_OPEN_BITS_MAX = 18,
 	HALF_OPEN_MEMORY_SHIFT = 17,	/* one for each 128 KiB of memory */
 	RECYCLE_CHAINS = 1024,		/* looked at for a place, at most ... */
-	RECYCLE_CONNS = 16,		/* ... and connections in them */
+	RECYCLE_CONNS = 256,		/* ... and connections in them ... */
+	RECYCLE_CONNS_JIFFY = 524288 / HZ,	/* ... and in a jiffy, by all packets */
 	RECYCLE_REST = HZ / 4,		/* when there was none in all */
 	RECYCLE_IDLE_SYN = HZ,		/* an honest client answers within */
 	RECYCLE_IDLE = 10 * HZ,
@@ -119,37 +122,65 @@ static bool is_spare(const struct shunt_conn *conn, const void *service)
 	}
 }
 
-/* Ends a connection to spare, of the service if not NULL, of any otherwise. */
-static bool recycle(struct shunt_net *sn, const struct shunt_service *service)
+/* How many connections may be looked at for this packet. */
+static u32 recycle_budget(struct shunt_recycling *search)
 {
-	u32 from = READ_ONCE(sn->recycle_at), at = from;
+	u32 now = jiffies, looked = READ_ONCE(search->looked);
+
+	if (READ_ONCE(search->looked_in) != now) {
+		WRITE_ONCE(search->looked_in, now);
+		WRITE_ONCE(search->looked, 0);
+		looked = 0;
+	}
+	return min_t(u32, RECYCLE_CONNS_JIFFY - min_t(u32, looked, RECYCLE_CONNS_JIFFY),
+		     RECYCLE_CONNS);
+}
+
+/* Ends a connection to spare, of the service if not NULL, of any otherwise. */
+static bool recycle(struct shunt_net *sn, const struct shunt_service *service,
+		    struct shunt_recycling *search)
+{
+	u32 from = READ_ONCE(search->at), at = from;
+	u32 conns = recycle_budget(search), left = conns;
 	bool found;
 
-	if ((u32)jiffies - READ_ONCE(sn->recycle_failed) < RECYCLE_REST)
+	if (!conns || shunt_stamped(&search->failed_at, RECYCLE_REST))
 		return false;
-	found = shunt_table_recycle(sn, &at, RECYCLE_CHAINS, RECYCLE_CONNS, is_spare, service);
-	WRITE_ONCE(sn->recycle_at, at);
+	found = shunt_table_recycle(sn, &at, RECYCLE_CHAINS, &left, is_spare, service);
+	WRITE_ONCE(search->at, at);
+	WRITE_ONCE(search->looked, READ_ONCE(search->looked) + conns - left);
 	if (found) {
-		WRITE_ONCE(sn->recycle_found, true);
+		WRITE_ONCE(search->found, true);
 		return true;
 	}
 	/* Round, or once round by this alone. */
 	if (at <= from) {
-		if (!READ_ONCE(sn->recycle_found))
-			WRITE_ONCE(sn->recycle_failed, (u32)jiffies);
-		WRITE_ONCE(sn->recycle_found, false);
+		if (!READ_ONCE(search->found))
+			shunt_stamp(&search->failed_at);
+		WRITE_ONCE(search->found, false);
 	}
 	return false;
+}
+
+/* As the service's own limit says, or else the namespace's. */
+static bool make_room(struct shunt_net *sn, struct shunt_service *service, bool own)
+{
+	return own ? recycle(sn, service, &service->recycling) : recycle(sn, NULL, &sn->recycling);
 }
 
 bool shunt_limit_make_room(struct shunt_net *sn, struct shunt_service *service)
 {
 	bool own = shunt_limit_service_full(service);
 
-	if (recycle(sn, own ? service : NULL)) {
+	if (make_room(sn, service, own)) {
 		shunt_drop_count(service->drops, SHUNT_COUNT_RECYCLED);
 		return true;
 	}
-	shunt_press(own ? &service->pressed_at : &sn->pressed_at);
+	if (own) {
+		shunt_stamp(&service->limited_at);
+	} else {
+		shunt_stamp(&sn->limited_at);
+		shunt_stamp(&sn->pressed_at);
+	}
 	return false;
 }

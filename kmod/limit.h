@@ -15,7 +15,7 @@ struct shunt_half_open;
 enum {
 	/* How long servers of new connections are chosen by the hash alone ... */
 	SHUNT_PRESSED = 5 * HZ,
-	/* ... and a segment of no connection may belong to one that was so chosen. */
+	/* ... and a segment, or datagram, of no connection may follow one that was so sent. */
 	SHUNT_PRESSED_LATELY = 300 * HZ,
 };
 
@@ -63,27 +63,41 @@ static inline bool shunt_limit_admits(struct shunt_net *sn, struct shunt_service
 	return likely(!shunt_limit_reached(sn, service)) || shunt_limit_make_room(sn, service);
 }
 
-/*
- * Any context. Of a namespace: SYNs are forgotten before their clients can
- * answer, or the table is full; of a service: it has all it may have. *at is the
- * jiffies of that, 0 for never.
- */
-static inline void shunt_press(u32 *at)
+/* Any context. What *at tells the jiffies of, 0 for never, is now. */
+static inline void shunt_stamp(unsigned long *at)
 {
-	u32 now = (u32)jiffies | 1;
+	unsigned long now = jiffies | 1;
 
 	if (READ_ONCE(*at) != now)
 		WRITE_ONCE(*at, now);
 }
 
-/* Any context. Whether either was within so many jiffies. */
-static inline bool shunt_pressed(const struct shunt_net *sn, const struct shunt_service *service,
-				 u32 within)
+/* Any context. Whether it was within so many jiffies. */
+static inline bool shunt_stamped(const unsigned long *at, unsigned long within)
 {
-	u32 net = READ_ONCE(sn->pressed_at), own = READ_ONCE(service->pressed_at);
+	unsigned long then = READ_ONCE(*at);
 
-	return unlikely(net && (u32)jiffies - net + 1 <= within) ||
-	       unlikely(own && (u32)jiffies - own + 1 <= within);
+	return unlikely(then && jiffies - then + 1 <= within);
+}
+
+/*
+ * Any context. Whether, within so many jiffies, SYNs were forgotten before their
+ * clients could answer, or there were all the connections that the namespace, or the
+ * service, may have.
+ */
+static inline bool shunt_pressed(const struct shunt_net *sn, const struct shunt_service *service,
+				 unsigned long within)
+{
+	return shunt_stamped(&sn->pressed_at, within) ||
+	       shunt_stamped(&service->limited_at, within);
+}
+
+/* The same, but that SYNs do not count. */
+static inline bool shunt_limited(const struct shunt_net *sn, const struct shunt_service *service,
+				 unsigned long within)
+{
+	return shunt_stamped(&sn->limited_at, within) ||
+	       shunt_stamped(&service->limited_at, within);
 }
 
 #endif

@@ -24,6 +24,15 @@ struct shunt_ranges;
 struct shunt_syns;
 struct shunt_table;
 
+/* The search for connections to spare, of all or of one service's; limit.c. */
+struct shunt_recycling {
+	u32 at;			/* a hash */
+	u32 looked_in;		/* jiffies */
+	u32 looked;		/* at so many connections in those */
+	bool found;		/* since the beginning of the table */
+	unsigned long failed_at;	/* jiffies when all had been looked at, 0: never */
+};
+
 struct shunt_net {
 	struct net *net;
 
@@ -77,10 +86,9 @@ struct shunt_net {
 	/* What new connections and refused packets write, away from what every packet reads. */
 	atomic_long_t conns ____cacheline_aligned;	/* in the table */
 	atomic_long_t backs;				/* of those, with a second end */
-	u32 pressed_at;				/* jiffies, 0: never; limit.h */
-	u32 recycle_at;				/* a hash; limit.c */
-	u32 recycle_failed;			/* jiffies when all had been looked at */
-	bool recycle_found;			/* since the beginning of the table */
+	unsigned long pressed_at;		/* jiffies, 0: never; limit.h */
+	unsigned long limited_at;		/* the same, by the limit alone */
+	struct shunt_recycling recycling;
 	/* Answers to senders of packets not forwarded, in this second; hook.c. */
 	unsigned long answers_at;
 	atomic_t answers;

@@ -529,7 +529,6 @@ int shunt_service_net_init(struct shunt_net *sn)
 	sn->next_id = 1;
 	sn->limit = shunt_limit_default();
 	sn->persist_limit = shunt_persist_limit_default();
-	sn->recycle_failed = (u32)jiffies - HZ;
 	err = rhashtable_init(&sn->by_name, &by_name_params);
 	if (err)
 		return err;

@@ -52,7 +52,7 @@ struct shunt_service {
 	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
 	atomic_t cursor;		/* of sched_rr */
 	atomic_t conns;			/* in the table */
-	u32 pressed_at;			/* jiffies, 0: never; limit.h */
+	unsigned long limited_at;	/* jiffies, 0: never; limit.h */
 	struct shunt_drops __percpu *drops;
 	/* Settings; written under the namespace's lock. */
 	u32 timeouts[SHUNT_CONN_STATES];	/* seconds */
@@ -78,6 +78,7 @@ struct shunt_service {
 	struct shunt_group *group;	/* NULL: none */
 	struct list_head servers;	/* with the removed ones */
 	struct shunt_totals retired;	/* counters of servers freed */
+	struct shunt_recycling recycling;	/* any CPU, under its limit */
 	u8 served;			/* by whom new connections are; event.c */
 	struct list_head leaving;	/* while being freed */
 	struct list_head points;	/* match.c */

@@ -81,7 +81,7 @@ struct shunt_server *shunt_syn_owner(const struct shunt_packet *pkt,
 
 void shunt_syn_lose_young(struct shunt_net *sn)
 {
-	shunt_press(&sn->pressed_at);
+	shunt_stamp(&sn->pressed_at);
 	shunt_drop_count(sn->drops, SHUNT_COUNT_SYN_FORGOTTEN);
 }
 

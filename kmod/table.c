@@ -442,8 +442,7 @@ bool shunt_table_evict(struct shunt_net *sn, u32 hash,
 	return false;
 }
 
-bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains,
-			 unsigned int conns,
+bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains, u32 *conns,
 			 bool (*fn)(const struct shunt_conn *conn, const void *arg),
 			 const void *arg)
 {
@@ -451,10 +450,11 @@ bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains,
 	unsigned int seen = 0;
 	bool found = false;
 
-	while (chains-- && seen < conns && !found) {
+	while (chains-- && seen < *conns && !found) {
 		found = evict_from(sn, shunt_chain_first(buckets, *hash), &seen, fn, arg);
 		*hash += 1U << buckets->shift;
 	}
+	*conns -= min(seen, *conns);
 	return found;
 }
 

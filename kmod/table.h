@@ -101,11 +101,11 @@ bool shunt_table_evict(struct shunt_net *sn, u32 hash,
 
 /*
  * The same, in the chains from that of *hash on, which it moves: so many at most,
- * until so many connections have been looked at. While chains move to a larger or
- * smaller table, those that have moved are passed over.
+ * until *conns connections have been looked at, or a few more; those that have been
+ * are taken from it. While chains move to a larger or smaller table, those that have
+ * moved are passed over.
  */
-bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains,
-			 unsigned int conns,
+bool shunt_table_recycle(struct shunt_net *sn, u32 *hash, unsigned int chains, u32 *conns,
 			 bool (*fn)(const struct shunt_conn *conn, const void *arg),
 			 const void *arg);
 

@@ -430,7 +430,7 @@ static int __init fixture_prepare(struct shunt_bench *bench, const struct fixtur
 
 	bench->sn.pressed_at = 0;
 	if (f->pressed)
-		shunt_press(&bench->sn.pressed_at);
+		shunt_stamp(&bench->sn.pressed_at);
 	for (i = 0; i < ARRAY_SIZE(f->after) && f->after[i].len; i++) {
 		const struct fixture_bytes *after = &f->after[i];
 		enum shunt_verdict verdict;
