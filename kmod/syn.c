@@ -12,9 +12,12 @@
  * in the service's pool it was, and the second. A full set forgets its oldest.
  *
  * What a lost slot costs: under a flood SYNs are forgotten before their clients
- * can answer. From the first slot that is lost too early on, for as long as
- * shunt_pressed() says so, servers are therefore chosen by the hash alone, so
- * that whoever looks for the SYN in vain finds its server all the same. A stray
+ * can answer. When slots are lost too early in a second, as many as a 64th of the
+ * sets, for as long as shunt_pressed() says so, servers are therefore chosen by the
+ * hash alone, so that whoever looks for the SYN in vain finds its server all the
+ * same. Fewer are lost by chance, where hashes of SYNs that nobody answers meet in
+ * one set while most of the cache is empty; the oldest of such a set hardly ever is
+ * a client's who will answer, and schedulers should not suffer for it. A stray
  * segment looks like one of those clients', so it makes no connection: it is noted
  * as a SYN is, and the segment after it makes the connection. Only what was
  * scheduled before, and is forgotten as the flood begins, may go to another.
@@ -35,7 +38,8 @@
 enum {
 	SYN_BITS_MIN = 10,		/* of sets: 64 KiB */
 	SYN_BITS_MAX = 16,		/* 4 MiB */
-	SYN_MEMORY_SHIFT = 14,		/* a 16384th of the memory */
+	SYN_MEMORY_SHIFT = 14,		/* a 16384th of the memory, or more than half that */
+	SYN_LOST_SHIFT = 6,		/* in a 64th of the sets */
 };
 
 struct shunt_syns *shunt_syns_alloc(void)
@@ -79,9 +83,17 @@ struct shunt_server *shunt_syn_owner(const struct shunt_packet *pkt,
 	return shunt_syn_server(rcu_dereference(service->pool), data);
 }
 
-void shunt_syn_lose_young(struct shunt_net *sn)
+void shunt_syn_lose_young(struct shunt_net *sn, u16 second)
 {
-	shunt_stamp(&sn->pressed_at);
+	struct shunt_syns *syns = sn->syns;
+	u32 lost = READ_ONCE(syns->lost);
+
+	if (lost >> 16 != second)
+		lost = (u32)second << 16;
+	if ((u16)lost >> (32 - syns->shift - SYN_LOST_SHIFT))
+		shunt_stamp(&sn->pressed_at);
+	else
+		WRITE_ONCE(syns->lost, lost + 1);
 	shunt_drop_count(sn->drops, SHUNT_COUNT_SYN_FORGOTTEN);
 }
 

@@ -24,6 +24,7 @@ struct shunt_syn_slot {
 
 struct shunt_syns {
 	unsigned int shift;
+	u32 lost;		/* young slots, in the second that is the upper half */
 	struct shunt_syn_set {
 		struct shunt_syn_slot slot[SHUNT_SYN_WAYS];
 	} ____cacheline_aligned set[];
@@ -64,8 +65,8 @@ void shunt_syn_forget(const struct shunt_packet *pkt, struct shunt_syn syn);
 /* The server of this id, whose place in the pool may have changed meanwhile; or NULL. */
 struct shunt_server *shunt_syn_server(const struct shunt_pool *pool, union shunt_syn_data data);
 
-/* A SYN has taken the place of one whose client may still answer. */
-void shunt_syn_lose_young(struct shunt_net *sn);
+/* A SYN of this second has taken the place of one whose client may still answer. */
+void shunt_syn_lose_young(struct shunt_net *sn, u16 second);
 
 static inline u16 shunt_syn_second(void)
 {
@@ -164,7 +165,7 @@ static __always_inline void shunt_syn_note_anew(const struct shunt_packet *pkt, 
 	}
 	shunt_syn_write(oldest, check, data.word);
 	if (most < SHUNT_SYN_YOUNG)
-		shunt_syn_lose_young(pkt->sn);
+		shunt_syn_lose_young(pkt->sn, data.second);
 }
 
 /*

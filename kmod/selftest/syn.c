@@ -49,7 +49,7 @@ static int __init syn_checks(struct syn_bench *bench)
 {
 	struct shunt_packet pkt;
 	struct shunt_syn syn;
-	unsigned int i;
+	unsigned int i, many;
 
 	syn_comes(bench, 1, 1000, 1);
 	SHUNT_EXPECT("the SYN again", syn_finds(bench, 1, 1000, SHUNT_TCP_SYN) == 1);
@@ -75,7 +75,15 @@ static int __init syn_checks(struct syn_bench *bench)
 	syn_comes(bench, i, 1000, 0);
 	SHUNT_EXPECT("a fifth takes a place", syn_finds(bench, i, 1000, SHUNT_TCP_SYN) == 0);
 	SHUNT_EXPECT("that is counted", syn_forgotten(bench) == 1);
-	SHUNT_EXPECT("and is pressure", shunt_pressed(&bench->sn, &bench->service, SHUNT_PRESSED));
+	SHUNT_EXPECT("but may be chance",
+		     !shunt_pressed(&bench->sn, &bench->service, SHUNT_PRESSED));
+	/* Of twice as many, one second or the next has enough. */
+	many = 2U << (32 - bench->sn.syns->shift - SYN_LOST_SHIFT);
+	for (i++; i <= SHUNT_SYN_WAYS + 3 + many; i++)
+		syn_comes(bench, i, 1000, 0);
+	SHUNT_EXPECT("many are pressure",
+		     shunt_pressed(&bench->sn, &bench->service, SHUNT_PRESSED));
+	i--;
 	pkt = syn_of(bench, i, 1000);
 	syn = shunt_syn_find(&pkt, &bench->service);
 	shunt_syn_forget(&pkt, syn);
