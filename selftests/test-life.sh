@@ -35,6 +35,23 @@ answers() {
 	[[ $(requests 1 "http://$VIP4/") == "$1=1" ]]
 }
 
+# waited SERVICE COMMAND...: the status of a wait for 10.0.0.11 that begins before this is
+# done, and what it says.
+waited() {
+	local status=0
+
+	# shellcheck disable=SC2317 # called by wait_until
+	is_waiting() {
+		[[ $(<"/proc/$spawned/wchan") == *poll* ]]
+	}
+	spawn director setpriv --reuid 65534 --regid 65534 --clear-groups "$SHUNT" \
+		wait "$1" 10.0.0.11 timeout 20 2>"$WORK/wait"
+	wait_until 10 is_waiting
+	"${@:2}" >/dev/null
+	wait "$spawned" || status=$?
+	echo "$status $(<"$WORK/wait")"
+}
+
 forget() {
 	shunt conn del service "$1" >/dev/null
 }
@@ -106,15 +123,7 @@ refused "what does not drain is not waited for" 1 "'10.0.0.11' does not drain; s
 datagrams 3 $VIP4 53 >/dev/null
 shunt server drain dns 10.0.0.11 timeout 1h
 refused "a wait may end before" 1 "'10.0.0.11' has not drained in 1 s" shunt wait dns 10.0.0.11 timeout 1
-spawn director "$SHUNT" wait dns 10.0.0.11
-sleep_of() {
-	[[ $(<"/proc/$spawned/wchan") == *poll* ]]
-}
-wait_until 10 sleep_of
-shunt conn del server 10.0.0.11:53 >/dev/null
-status=0
-wait "$spawned" || status=$?
-is "it ends when the server has drained" "$status" 0
+is "it ends when the server has drained" "$(waited dns shunt conn del server 10.0.0.11:53)" "0 "
 is "which is told" "$(server dns 11 '"\(.state) \(.drained)"') $(state_cell dns 11)" "drain true drain,drained"
 check "and is then no wait at all" shunt wait dns 10.0.0.11
 shunt server set dns 10.0.0.11 state up
@@ -125,12 +134,8 @@ is "gone it is" "$(server dns 11 .state)" none
 shunt server add dns 10.0.0.11
 datagrams 3 $VIP4 53 >/dev/null
 shunt server drain dns 10.0.0.11
-spawn director "$SHUNT" wait dns 10.0.0.11 2>"$WORK/wait"
-wait_until 10 sleep_of
-shunt server set dns 10.0.0.11 state up
-wait "$spawned" || echo "status $?" >>"$WORK/wait"
-is "who drains no more is waited for no more" "$(<"$WORK/wait")" \
-	"shunt: '10.0.0.11' does not drain; see 'shunt server drain'"$'\n'"status 1"
+is "who drains no more is waited for no more" "$(waited dns shunt server set dns 10.0.0.11 state up)" \
+	"1 shunt: '10.0.0.11' does not drain; see 'shunt server drain'"
 dial n $VIP4 8080 2
 shunt server drain nat 10.1.0.21:80 "then" down
 is "in NAT it keeps what it has" "$(ask n)" "n1=1 n2=1"
@@ -138,6 +143,7 @@ is "and is not down before" "$(server nat 21 .state)" drain
 hang_up n
 shunt service set nat timeout closed 1 timeout closing 1
 check "when the last has ended, it is down" becomes nat 21 .state down
+check "and need not be waited for" shunt wait nat 10.1.0.21 timeout 5
 shunt server set nat 10.1.0.21:80 state up
 dial n $VIP4 8080 2
 shunt server drain nat 10.1.0.21:80 timeout 1h "then" remove
@@ -148,7 +154,13 @@ is "and takes connections" "$(requests 2 "http://$VIP4:8080/")" "n1=1 n2=1"
 
 note "down"
 dial k $VIP4 80 3
-shunt server set web 10.0.0.11 state down
+shunt server drain web 10.0.0.11
+# Both used to wait for what nobody tells.
+is "who goes down before he has drained is waited for no more" \
+	"$(waited web shunt server set web 10.0.0.11 state down)" \
+	"1 shunt: '10.0.0.11' does not drain; see 'shunt server drain'"
+refused "nor is who is down and has a connection" 1 "'10.0.0.11' does not drain; see 'shunt server drain'" \
+	shunt wait web 10.0.0.11 timeout 5
 is "a server that is down takes none" "$(requests 4 "http://$VIP4/")" "d2=2 d3=2"
 is "on-remove keep: those it has go on" "$(ask k)" "d1=1 d2=1 d3=1"
 shunt service set web on-remove reset

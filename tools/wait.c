@@ -120,13 +120,14 @@ static bool has_drained(struct request *req)
 	if (!server)
 		warn("%s: the service has no such server, or no more; there is nothing to wait for",
 		     quote(awaited_word));
+	/* Nobody tells of the last connection of one that is down. */
 	else if (server->state != SHUNT_SERVER_STATE_DRAIN &&
-		 server->state != SHUNT_SERVER_STATE_DOWN)
+		 (server->state != SHUNT_SERVER_STATE_DOWN ||
+		  server->stats.connections))
 		die("%s does not drain; see 'shunt server drain'",
 		    quote(awaited_word));
 	done = !server || server->drained ||
-	       (server->state == SHUNT_SERVER_STATE_DOWN &&
-		!server->stats.connections);
+	       server->state == SHUNT_SERVER_STATE_DOWN;
 	goes = server && server->drain_then == SHUNT_DRAIN_THEN_REMOVE;
 	seen = true;
 	free(list.servers);
