@@ -52,6 +52,20 @@ waited() {
 	echo "$status $(<"$WORK/wait")"
 }
 
+# drained_unheard: the last connection of 10.0.0.11 goes, and it with that, behind more
+# than who waits can take.
+drained_unheard() {
+	local weight
+
+	kill -STOP "$spawned"
+	for ((weight = 1000; weight >= 1; weight--)); do
+		echo "server set dns 10.0.0.12 weight $weight"
+	done | shunt -b -
+	shunt conn del server 10.0.0.11:53
+	becomes dns 11 .state none
+	kill -CONT "$spawned"
+}
+
 forget() {
 	shunt conn del service "$1" >/dev/null
 }
@@ -136,6 +150,16 @@ datagrams 3 $VIP4 53 >/dev/null
 shunt server drain dns 10.0.0.11
 is "who drains no more is waited for no more" "$(waited dns shunt server set dns 10.0.0.11 state up)" \
 	"1 shunt: '10.0.0.11' does not drain; see 'shunt server drain'"
+datagrams 3 $VIP4 53 >/dev/null
+shunt server drain dns 10.0.0.11 "then" remove
+# That used to be taken for the end of the drain.
+is "nor is who is removed before" "$(waited dns shunt server del dns 10.0.0.11)" \
+	"1 shunt: '10.0.0.11' was removed before it had drained"
+shunt server add dns 10.0.0.11
+datagrams 3 $VIP4 53 >/dev/null
+shunt server drain dns 10.0.0.11 "then" remove
+is "if that was lost it has drained, for all that is known" "$(waited dns drained_unheard)" "0 "
+shunt server add dns 10.0.0.11
 dial n $VIP4 8080 2
 shunt server drain nat 10.1.0.21:80 "then" down
 is "in NAT it keeps what it has" "$(ask n)" "n1=1 n2=1"

@@ -27,6 +27,7 @@ struct heard {
 	const char *service;
 	bool news;		/* something, so that it is to be looked at */
 	bool drained;
+	bool lost;		/* and what may have been missed, ever */
 };
 
 void put_awaited(struct request *req, const struct arg *arg, const char *word)
@@ -100,38 +101,70 @@ static const struct server *find(const struct server_list *list)
 	return found;
 }
 
-/* Whether the server has drained; dies if it never will. */
-static bool has_drained(struct request *req)
+/* Returns without waiting. */
+static void hear(struct heard *heard)
+{
+	switch (nl_hear(on_event, heard)) {
+	case NL_HEARD_ALL:
+		break;
+	case NL_HEARD_LOSS:
+		heard->news = true;
+		heard->lost = true;
+		break;
+	case NL_HEARD_END:
+		die("the kernel module was unloaded");
+	}
+}
+
+/* Whether a server that is there has drained; dies if it never will. */
+static bool is_drained(const struct server *server)
+{
+	/* Nobody tells of the last connection of one that is down. */
+	if (server->state == SHUNT_SERVER_STATE_DOWN &&
+	    !server->stats.connections)
+		return true;
+	if (server->state != SHUNT_SERVER_STATE_DRAIN)
+		die("%s does not drain; see 'shunt server drain'",
+		    quote(awaited_word));
+	return server->drained;
+}
+
+/* The same, of one that may be there no more, or never was. */
+static bool is_over(const struct server *server, const struct heard *heard)
 {
 	/* Once it was seen: whether its drain may end with its removal. */
 	static bool seen, goes;
-	struct server_list list = {};
-	const struct server *server;
-	bool done;
 
-	server_list_read(req, &list);
-	server = find(&list);
-	/* That may be what was missed. */
-	if (!server && goes)
+	if (heard->drained)
 		return true;
-	if (!server && seen)
-		die("%s was removed before it had drained",
-		    quote(awaited_word));
-	if (!server)
+	if (server) {
+		seen = true;
+		goes = server->drain_then == SHUNT_DRAIN_THEN_REMOVE;
+		return is_drained(server);
+	}
+	if (!seen)
 		warn("%s: the service has no such server, or no more; there is nothing to wait for",
 		     quote(awaited_word));
-	/* Nobody tells of the last connection of one that is down. */
-	else if (server->state != SHUNT_SERVER_STATE_DRAIN &&
-		 (server->state != SHUNT_SERVER_STATE_DOWN ||
-		  server->stats.connections))
-		die("%s does not drain; see 'shunt server drain'",
+	else if (!goes || !heard->lost)
+		die("%s was removed before it had drained",
 		    quote(awaited_word));
-	done = !server || server->drained ||
-	       server->state == SHUNT_SERVER_STATE_DOWN;
-	goes = server && server->drain_then == SHUNT_DRAIN_THEN_REMOVE;
-	seen = true;
+	return true;
+}
+
+/* What has become of it by the time that it is listed is then there to be heard. */
+static bool look(struct request *req, struct heard *heard)
+{
+	struct server_list list = {};
+	const struct server *server;
+	bool over;
+
+	heard->news = false;
+	server_list_read(req, &list);
+	server = find(&list);
+	hear(heard);
+	over = is_over(server, heard);
 	free(list.servers);
-	return done;
+	return over;
 }
 
 static int64_t now_ms(void)
@@ -148,25 +181,18 @@ static void wait_for_news(int fd, int64_t end, struct heard *heard)
 	struct pollfd poller = { .fd = fd, .events = POLLIN };
 	int64_t left;
 
-	heard->news = false;
-	while (!heard->news && !heard->drained) {
+	do {
 		left = end - now_ms();
 		if (patience && left <= 0)
 			die("%s has not drained in %" PRIu32 " s",
 			    quote(awaited_word), patience);
+		if (heard->news)
+			break;
 		if (poll(&poller, 1, !patience ? -1 : left > INT32_MAX ?
 			 INT32_MAX : (int)left) < 0 && errno != EINTR)
 			die("cannot wait for events: %s", strerror(errno));
-		switch (nl_hear(on_event, heard)) {
-		case NL_HEARD_ALL:
-			break;
-		case NL_HEARD_LOSS:
-			heard->news = true;
-			break;
-		case NL_HEARD_END:
-			die("the kernel module was unloaded");
-		}
-	}
+		hear(heard);
+	} while (!heard->news);
 }
 
 void wait_run(struct request *req)
@@ -175,6 +201,6 @@ void wait_run(struct request *req)
 	struct heard heard = { .service = req->subject };
 	int fd = nl_listen();
 
-	while (!heard.drained && !has_drained(req))
+	while (!heard.drained && !look(req, &heard))
 		wait_for_news(fd, end, &heard);
 }
