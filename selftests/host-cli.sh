@@ -458,7 +458,7 @@ completes() {
 
 	shift
 	is "completion of: shunt $*" \
-		"$(PATH=$WORK/bin:$PATH "$SHUNT_TOP/selftests/complete" "$WORK/completion" "$@" 2>&1 | xargs)" \
+		"$(PATH=$WORK/bin:$PATH RAN=$WORK/ran "$SHUNT_TOP/selftests/complete" "$WORK/completion" "$@" 2>&1 | xargs)" \
 		"$want"
 }
 
@@ -481,7 +481,7 @@ known() {
 		;;
 	"status")
 		echo "services  2"
-		echo "devices   eth0 wire7"
+		echo "devices   eth0 "'$(>"$RAN")'" wire7"
 		;;
 	"server show")
 		echo "SERVICE  ADDRESS        MODE"
@@ -490,7 +490,13 @@ known() {
 	*) exit 1 ;;
 	esac
 	END
-	chmod +x "$WORK/bin/shunt"
+	# And of a device more than there are.
+	cat >"$WORK/bin/ls" <<-'END'
+	#!/bin/bash
+	command -p ls "$@"
+	[[ $* != /sys/class/net ]] || echo '$(>"$RAN")'
+	END
+	chmod +x "$WORK/bin/shunt" "$WORK/bin/ls"
 }
 
 completion() {
@@ -562,6 +568,8 @@ completion() {
 	completes "eth0 wire7" detach ''
 	completes "wire7" detach w
 	completes "$(find /sys/class/net -mindepth 1 -printf '%f\n' | grep -vx lo | sort | xargs)" attach ''
+	# The names of devices used to be expanded.
+	check "no name of a device is run" test ! -e "$WORK/ran"
 }
 
 # section NAME: one section of the manual's source.
