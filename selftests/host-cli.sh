@@ -556,6 +556,11 @@ completion() {
 	completes "timeout" service set web timeout syn 5 ti
 	completes "default keep rehash reset" service set web timeout syn 5 on-remove ''
 	completes "mode" service set web timeout syn 5 scheduler rr timeout closed 9 mo
+	# The mark used to be taken for a key, and what follows for a value.
+	left=$(verb_keys "service add" | grep -vx fwmark | xargs)
+	completes "$left" service add web tcp fwmark 7 ''
+	completes "" service add web tcp fwmark ''
+	completes "wlc wrr" service add web tcp fwmark 7 scheduler w
 	# A value that was a key's name, too, used to hide that key.
 	completes "mode" service set web scheduler mode mo
 	completes "" service set web mode nat mo

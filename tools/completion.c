@@ -38,7 +38,7 @@ static const char prologue[] =
 	"\n"
 	"_shunt()\n"
 	"{\n"
-	"\tlocal cur prev words cword i choice='' used=0\n"
+	"\tlocal cur prev words cword i choice='' used=0 instead=''\n"
 	"\tlocal -a given=() places=()\n"
 	"\tlocal -A keys=() states=()\n"
 	"\n"
@@ -63,6 +63,7 @@ static const char epilogue[] =
 	"\t\t\tchoice=${places[count]}\n"
 	"\t\telse\n"
 	"\t\t\tlocal key word had=' ' at=${#places[@]}\n"
+	"\t\t\t[[ $instead && ${rest[at - 1]} == \"$instead\" ]] && ((at -= 1))\n"
 	"\t\t\twhile ((at < count)); do\n"
 	"\t\t\t\tkey=${rest[at]:--}\n"
 	"\t\t\t\tif [[ ${states[$key]-} ]]; then\n"
@@ -143,12 +144,23 @@ static void print_args(const struct arg *arg)
 	}
 }
 
+/* The key that may stand, with its value, for the last place. */
+static void print_instead(const struct arg *arg)
+{
+	for (; arg->put; arg++) {
+		if (arg->or_key)
+			printf(" instead=%s", arg->or_key);
+	}
+}
+
 static void print_verb(const struct verb *verb)
 {
 	printf("\t%s/%s)\n\t\tused=%d places=(", verb->object,
 	       verb->name ? verb->name : "*", verb->name ? 2 : 1);
 	print_args(verb->places);
-	fputs(")\n\t\tkeys=(", stdout);
+	putchar(')');
+	print_instead(verb->places);
+	fputs("\n\t\tkeys=(", stdout);
 	print_args(verb->keys);
 	putchar(')');
 	print_states(verb->keys);
