@@ -207,6 +207,7 @@ usage_values() {
 			persist show client "$value"
 	done
 	usage "'default' is not a limit" service add web tcp 192.0.2.1:80 limit default
+	usage "'address' is given twice" service add web tcp 192.0.2.1:80 timeout closing 5 address 192.0.2.2:80
 	usage "'limit' lacks its value; expected 'limit N|none'" service set web limit
 	usage "'connections' lacks its value; expected 'connections N|default'" limit connections
 	usage "'5' is not a key of 'limit'; expected connections" limit 5
@@ -362,6 +363,7 @@ not_loaded() {
 	fi
 	for words in '' "service show" "-j service show" "-p server show" "-j conn show" "-j drops" \
 		"conn del service web" "service set web timeout syn 5 on-empty drop" \
+		"service set web timeout closing 5 address 192.0.2.1:80" \
 		"status" "-j status" "flush" "limit" "limit connections 5" "attach eth0" "detach eth0" "service del web" "server add web 192.0.2.1"; do
 		# shellcheck disable=SC2086 # words
 		run $words

@@ -45,6 +45,9 @@ void put_ranges(struct request *req, const struct arg *arg, const char *word)
 	if (!rest)
 		die("out of memory");
 	for (size_t i = 0; i < req->origin_count; i++) {
+		/* What is in a nest has numbers of its own. */
+		if (req->origins[i].nest)
+			continue;
 		if (req->origins[i].attr == arg->attr ||
 		    req->origins[i].attr == SHUNT_A_SERVICE_MATCH)
 			usage_error("'address' is given twice; expected it once");
