@@ -202,7 +202,8 @@ usage_values() {
 		usage "'$value' is not a prefix; expected a number of bits from 1 to 32 for IPv4, to 128 for IPv6" \
 			service set web persist-prefix "$value"
 	done
-	for value in 192.0.2.1:80 192.0.2.1/33 192.0.2.1/0 192.0.2.1/ 192.0.2 2001:db8::/129 '[2001:db8::1]' /24 ''; do
+	for value in 192.0.2.1:80 192.0.2.1/33 192.0.2.1/0 192.0.2.1/ 192.0.2 2001:db8::/129 '[2001:db8::/32]' \
+		'[2001:db8::1]/129' '[2001:db8::1]:80' '[192.0.2.1]' '[]' '[2001:db8::1' '[2001:db8::1]x/32' 192.0.2.1:/24 /24 ''; do
 		usage "'$value' is not a client; expected an address such as 192.0.2.1 or 2001:db8::1, or one with its prefix" \
 			persist show client "$value"
 	done
@@ -364,6 +365,7 @@ not_loaded() {
 	for words in '' "service show" "-j service show" "-p server show" "-j conn show" "-j drops" \
 		"conn del service web" "service set web timeout syn 5 on-empty drop" \
 		"service set web timeout closing 5 address 192.0.2.1:80" \
+		"persist show client [2001:db8::1]" "persist show client [2001:db8::]/32" \
 		"status" "-j status" "flush" "limit" "limit connections 5" "attach eth0" "detach eth0" "service del web" "server add web 192.0.2.1"; do
 		# shellcheck disable=SC2086 # words
 		run $words

@@ -401,16 +401,15 @@ bool parse_client(const char *word, struct endpoint *ep, uint32_t *prefix)
 {
 	const char *slash = strchr(word, '/');
 	size_t len = slash ? (size_t)(slash - word) : strlen(word);
-	char text[ADDRESS_TEXT];
+	char text[ENDPOINT_TEXT];
+	const char *port;
 
-	memset(ep, 0, sizeof(*ep));
 	*prefix = 0;
 	if (len >= sizeof(text))
 		return false;
 	memcpy(text, word, len);
 	text[len] = '\0';
-	ep->family = strchr(text, ':') ? AF_INET6 : AF_INET;
-	if (inet_pton(ep->family, text, ep->address) != 1)
+	if (!parse_address(text, ep, &port) || port)
 		return false;
 	return !slash || parse_number(slash + 1, 1,
 				      8 * (uint32_t)address_size(ep), prefix);
