@@ -78,6 +78,15 @@ as_listed() {
 		"$("${@:3}" | jq -S "$2")"
 }
 
+# A thousand events.
+many() {
+	local weight
+
+	for ((weight = 1; weight <= 1000; weight++)); do
+		echo "server set web 10.1.0.21 weight $weight"
+	done | shunt -b -
+}
+
 # Neighbours are confirmed and given up within a second instead of a minute.
 impatient() {
 	topo_batch director ipv4/neigh/eth0/base_reachable_time_ms=1000 \
@@ -243,11 +252,12 @@ told "another service" "service-added web
 server-added web 10.1.0.21:80 1 up
 service-served web" eval "shunt service add web tcp $VIP4:80 mode nat; shunt server add web 10.1.0.21"
 wait_until 20 has_heard nobody served
-kill -STOP "${listener[nobody]}"
-for ((weight = 1; weight <= 1000; weight++)); do
-	echo "server set web 10.1.0.21 weight $weight"
-done | shunt -b -
-kill -CONT "${listener[nobody]}"
+spawn director "$SHUNT" -j monitor > >(head -n 1 >"$WORK/several.out") 2>"$WORK/several.err"
+listener[several]=$spawned
+wait_until 20 is_listening several director
+kill -STOP "${listener[nobody]}" "${listener[several]}"
+many
+kill -CONT "${listener[nobody]}" "${listener[several]}"
 check "it is told that it has lost some" wait_until 20 has_heard nobody lost
 is "behind those that it has got" "$(jq -r .event "$WORK/nobody.out" | tail -n 2 | tr '\n' ' ')" \
 	"server-changed lost "
@@ -276,6 +286,8 @@ check "a reader that wants one event" wait_until 20 first_is_there
 status=0
 wait $first_only || status=$?
 is "gets that and no complaint" "$status $(wc -l <"$WORK/head.out") $(<"$WORK/head.err")" "0 1 "
+# What was printed when the reader had gone already used to end it by a signal.
+ends "so does one that wants one of many" several "0 "
 rmmod shunt
 ends "the module goes" main "1 shunt: the kernel module was unloaded"
 ends "elsewhere, too" elsewhere "1 shunt: the kernel module was unloaded"

@@ -207,7 +207,7 @@ static void on_event(const struct nlmsghdr *nlh, void *data)
 		free(service.ranges.range);
 }
 
-/* What was printed is written already: there is nothing to be done. */
+/* What was printed is written already, or nobody reads it: there is nothing to be done. */
 static void on_signal(int signal_number)
 {
 	(void)signal_number;
@@ -226,7 +226,7 @@ void monitor_run(struct request *req)
 	if (req->subject && !wanted)
 		die("out of memory");
 	setvbuf(stdout, NULL, _IOFBF, LINE_SIZE);
-	signal(SIGPIPE, SIG_DFL);
+	signal(SIGPIPE, on_signal);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
 	for (;;) {
