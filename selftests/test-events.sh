@@ -212,6 +212,11 @@ topo_batch rack <<<"link set d1 up"
 told "a device goes" "device-attached gone
 device-detached gone" eval 'topo_batch director <<<"link add gone type dummy";
 	shunt attach gone; topo_batch director <<<"link del gone"'
+odd=$'\e[7mcaf\xe9'
+# Such a name went to the terminal as it was, and was the end of who printed JSON.
+told "one with a name that not everybody can read" 'device-attached \x1b[7mcaf\xe9
+device-detached \x1b[7mcaf\xe9' eval "in_ns director ip link add '$odd' type dummy;
+	shunt attach '$odd'; in_ns director ip link del '$odd'"
 
 note "the end"
 told "service del, with a server" "service-removed web" shunt service del web

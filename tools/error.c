@@ -65,6 +65,16 @@ FILE *open_text(char **text)
 	return out;
 }
 
+void write_plain(const char *name, FILE *out)
+{
+	for (; *name; name++) {
+		if (*name > ' ' && *name < 0x7f)
+			fputc(*name, out);
+		else
+			fprintf(out, "\\x%02x", (unsigned char)*name);
+	}
+}
+
 const char *quote(const char *word)
 {
 	char *text;

@@ -107,8 +107,23 @@ static void print_line(const struct event *event)
 	if (limit)
 		printf(" connections %" PRIu64,
 		       nl_number(only(limit, SHUNT_A_LIMIT_LIMIT)));
-	if (device)
-		printf(" %s", nl_string(only(device, SHUNT_A_DEVICE_NAME)));
+	if (device) {
+		putchar(' ');
+		write_plain(nl_string(only(device, SHUNT_A_DEVICE_NAME)), stdout);
+	}
+}
+
+static void print_device(const struct nlattr *device)
+{
+	char *name;
+	FILE *out = open_text(&name);
+
+	write_plain(nl_string(only(device, SHUNT_A_DEVICE_NAME)), out);
+	fclose(out);
+	print_open_object("device");
+	print_string("name", name);
+	print_close_object();
+	free(name);
 }
 
 static void print_objects(const struct event *event)
@@ -134,12 +149,8 @@ static void print_objects(const struct event *event)
 		limit_print(limits);
 		print_close_object();
 	}
-	if (device) {
-		print_open_object("device");
-		print_string("name",
-			     nl_string(only(device, SHUNT_A_DEVICE_NAME)));
-		print_close_object();
-	}
+	if (device)
+		print_device(device);
 }
 
 static void print_record(const char *name, const struct event *event)

@@ -32,6 +32,8 @@ void error_at(const char *file, size_t line);
 const char *quote(const char *word);
 /* What is written there is in *text after fclose, to be freed. */
 FILE *open_text(char **text);
+/* Of a name that may have any byte, each that could confuse is written \xNN. */
+void write_plain(const char *name, FILE *out);
 /* Flushes standard output, and dies if any of it could not be written. */
 void print_flush(void);
 

@@ -92,7 +92,7 @@ void drops_show(struct request *req)
 	free(list.drops);
 }
 
-/* The devices attached, as words; a byte that could confuse is written \xNN. */
+/* The devices attached, as words. */
 static char *read_devices(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *attr;
@@ -102,12 +102,7 @@ static char *read_devices(const struct nlmsghdr *nlh)
 	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) {
 		if (mnl_attr_get_type(attr) != SHUNT_A_STATUS_DEVICES)
 			continue;
-		for (const char *c = nl_string(attr); *c; c++) {
-			if (*c > ' ' && *c < 0x7f)
-				fputc(*c, out);
-			else
-				fprintf(out, "\\x%02x", (unsigned char)*c);
-		}
+		write_plain(nl_string(attr), out);
 		fputc(' ', out);
 	}
 	fclose(out);
