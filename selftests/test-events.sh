@@ -293,7 +293,12 @@ wait $first_only || status=$?
 is "gets that and no complaint" "$status $(wc -l <"$WORK/head.out") $(<"$WORK/head.err")" "0 1 "
 # What was printed when the reader had gone already used to end it by a signal.
 ends "so does one that wants one of many" several "0 "
+kill -STOP "${listener[nobody]}"
+many
 rmmod shunt
+kill -CONT "${listener[nobody]}"
+# It used to wait for more.
+check "the module goes, and that is lost" wait_until 20 grep -q "the kernel module was unloaded" "$WORK/nobody.err"
 ends "the module goes" main "1 shunt: the kernel module was unloaded"
 ends "elsewhere, too" elsewhere "1 shunt: the kernel module was unloaded"
 refused "there is none" 1 "not loaded" shunt monitor

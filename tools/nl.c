@@ -257,18 +257,25 @@ static void open_socket(void)
 	sequence = (uint32_t)time(NULL);
 }
 
-bool nl_try_open(void)
+/* By its name or its number. */
+static void ask_family(uint16_t attr, const void *value, size_t size, nl_fn fn,
+		       void *data)
 {
 	char message[REQUEST_SIZE] __aligned(NLMSG_ALIGNTO);
 	struct refusal why;
 
-	open_socket();
 	message_init(message, CTRL_CMD_GETFAMILY, 1);
-	mnl_attr_put_strz((struct nlmsghdr *)message, CTRL_ATTR_FAMILY_NAME,
-			  SHUNT_FAMILY_NAME);
-	exchange(message, GENL_ID_CTRL, NLM_F_ACK, read_family, NULL, &why);
+	mnl_attr_put((struct nlmsghdr *)message, attr, size, value);
+	exchange(message, GENL_ID_CTRL, NLM_F_ACK, fn, data, &why);
 	if (why.error && why.error != ENOENT)
 		die("cannot find the kernel module: %s", strerror(why.error));
+}
+
+bool nl_try_open(void)
+{
+	open_socket();
+	ask_family(CTRL_ATTR_FAMILY_NAME, SHUNT_FAMILY_NAME,
+		   sizeof(SHUNT_FAMILY_NAME), read_family, NULL);
 	return family;
 }
 
@@ -420,17 +427,42 @@ int nl_listen(void)
 	return fd;
 }
 
-/* True if the message tells that our family is no more. */
-static bool is_end(const struct nlmsghdr *nlh)
+static bool is_ours(const struct nlmsghdr *nlh)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MAX + 1] = {};
-	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
 
-	if (nlh->nlmsg_type != GENL_ID_CTRL || genl->cmd != CTRL_CMD_DELFAMILY)
-		return false;
 	nl_attrs(nlh, attrs, CTRL_ATTR_MAX);
 	return !strcmp(nl_string(attrs[CTRL_ATTR_FAMILY_NAME]),
 		       SHUNT_FAMILY_NAME);
+}
+
+/* True if the message tells that our family is no more. */
+static bool is_end(const struct nlmsghdr *nlh)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	return nlh->nlmsg_type == GENL_ID_CTRL &&
+	       genl->cmd == CTRL_CMD_DELFAMILY && is_ours(nlh);
+}
+
+static void note_ours(const struct nlmsghdr *nlh, void *data)
+{
+	bool *there = data;
+
+	*there = is_ours(nlh);
+}
+
+/*
+ * Whether the family that was found is there still. To ask for it by its name would
+ * load the module again, whose family then has another number.
+ */
+static bool family_is_there(void)
+{
+	bool there = false;
+
+	ask_family(CTRL_ATTR_FAMILY_ID, &family, sizeof(family), note_ours,
+		   &there);
+	return there;
 }
 
 static bool hear_messages(const char *buffer, int left, nl_fn fn, void *data)
@@ -453,7 +485,7 @@ static bool hear_messages(const char *buffer, int left, nl_fn fn, void *data)
 /*
  * A socket that overflowed says so at once, but takes no message before all that
  * it had are read. So a loss is told behind them: what is looked at then is not
- * older than what was lost.
+ * older than what was lost. That the family is gone may have been, too.
  */
 enum nl_heard nl_hear(nl_fn fn, void *data)
 {
@@ -466,6 +498,8 @@ enum nl_heard nl_hear(nl_fn fn, void *data)
 		if (received < 0 && errno == ENOBUFS) {
 			loss = true;
 		} else if (received < 0 && errno == EAGAIN) {
+			if (loss && !family_is_there())
+				return NL_HEARD_END;
 			return loss ? NL_HEARD_LOSS : NL_HEARD_ALL;
 		} else if (received < 0 && errno != EINTR) {
 			die("cannot receive from the kernel: %s",
