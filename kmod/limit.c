@@ -7,13 +7,13 @@
  * over or have hardly begun: a new one may take the place of one that is closed,
  * or that was idle for a while closing, in its handshake, or as datagrams without
  * an answer. It looks at some in the table, from where the one before it has
- * stopped: enough that a service finds its own among many others', and in all no
- * more than a tenth of a processor has time for. When all have been looked at in
- * vain, nobody looks for a while, for one of that service or, if the namespace is
- * full, for any. If it finds none, the packet is forwarded without an entry, to the
- * server that the hash of its tuple alone chooses, and so are those that follow it:
- * nothing that a flood can do to the table keeps a client from its service. NAT could
- * not translate the answers, and drops it, counted.
+ * stopped: enough that a service finds its own among many others', and for each
+ * service that is full about as many as a tenth of a processor has time for. When all
+ * have been looked at in vain, nobody looks for a while, for one of that service or,
+ * if the namespace is full, for any. If it finds none, the packet is forwarded without
+ * an entry, to the server that the hash of its tuple alone chooses, and so are those
+ * that follow it: nothing that a flood can do to the table keeps a client from its
+ * service. NAT could not translate the answers, and drops it, counted.
  *
  * Half-open connections in NAT have a maximum of their own, since a SYN costs
  * its sender nothing. A ring holds the hashes of the last ones made; one that is
@@ -24,7 +24,7 @@
  * same slot each takes another's away. The maximum is read without a lock, and
  * several CPUs that look at once may each make one connection beyond it; where
  * the search for a place goes on is written without one, and two that race look
- * at the same.
+ * at the same, which counts once.
  */
 #include <linux/minmax.h>
 #include <linux/mm.h>
@@ -45,7 +45,7 @@ enum {
 	HALF_OPEN_MEMORY_SHIFT = 17,	/* one for each 128 KiB of memory */
 	RECYCLE_CHAINS = 1024,		/* looked at for a place, at most ... */
 	RECYCLE_CONNS = 256,		/* ... and connections in them ... */
-	RECYCLE_CONNS_JIFFY = 524288 / HZ,	/* ... and in a jiffy, by all packets */
+	RECYCLE_CONNS_JIFFY = 524288 / HZ,	/* ... and in a jiffy for all packets of a service */
 	RECYCLE_REST = HZ / 4,		/* when there was none in all */
 	RECYCLE_IDLE_SYN = HZ,		/* an honest client answers within */
 	RECYCLE_IDLE = 10 * HZ,

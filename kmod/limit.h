@@ -81,7 +81,7 @@ static inline bool shunt_stamped(const unsigned long *at, unsigned long within)
 }
 
 /*
- * Any context. Whether, within so many jiffies, SYNs were forgotten before their
+ * Any context. Whether, within so many jiffies, many SYNs were forgotten before their
  * clients could answer, or there were all the connections that the namespace, or the
  * service, may have.
  */

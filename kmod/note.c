@@ -10,8 +10,8 @@
  *
  * What a lost note costs: two SYNs of a client that came before it had a connection
  * may go to different servers, of which one is then remembered. In a flood nothing is
- * noted but what the scheduler chooses, and that stops as soon as SYNs are forgotten
- * (shunt_pressed()), so that notes from before live through it.
+ * noted but what the scheduler chooses, and that stops as soon as many SYNs are
+ * forgotten (shunt_pressed()), so that most notes from before live through it.
  *
  * A note does not tell whose it is, so whoever has clients forgotten has all notes of
  * the namespace forgotten: they are kept by the client's hash and a number that is
@@ -33,7 +33,7 @@ enum {
 	NOTE_WAYS = 4,
 	NOTE_BITS_MIN = 10,		/* of sets: 64 KiB */
 	NOTE_BITS_MAX = 16,		/* 4 MiB */
-	NOTE_MEMORY_SHIFT = 14,		/* a 16384th of the memory */
+	NOTE_MEMORY_SHIFT = 14,		/* a 16384th of the memory, or more than half that */
 	NOTE_SECONDS = 60,		/* as long as clients try */
 };
 

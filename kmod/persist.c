@@ -490,7 +490,7 @@ __be16 shunt_persist_port(const struct shunt_service *service,
 	const struct shunt_persist *persist =
 		rcu_dereference_protected(service->persist, lockdep_is_held(&service->sn->lock));
 	const struct shunt_pool *pool = shunt_pool_of(service);
-	unsigned int at = persist ? place_of(persist, pool, entry->mark, entry->index) :
+	unsigned int at = persist ? place_of(persist, pool, entry->mark, READ_ONCE(entry->index)) :
 				    pool->total;
 
 	return at < pool->total ? pool->slot[at].server->port : entry->port;

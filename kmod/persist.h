@@ -100,7 +100,8 @@ void shunt_persist_delete_scope(struct shunt_net *sn, u32 scope);
  * May sleep. Begins a walk of the entries, or goes on with one that was stopped, where
  * it was: the entry that it stands on, or the next if that has gone, or NULL at the
  * end. Under RCU from then on, until rhashtable_walk_stop(). Entries that are there all
- * the time are met, and more than once if the table has changed its size meanwhile.
+ * the time are met, but for a few whose neighbours in a chain come or go while the walk
+ * is stopped, and more than once if the table has changed its size meanwhile.
  */
 struct shunt_persist_entry *shunt_persist_walk_resume(struct rhashtable_iter *walk)
 	__acquires(RCU);
