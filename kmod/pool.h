@@ -25,13 +25,14 @@ struct shunt_pool {
 	unsigned int total;
 	bool dsr;		/* there are such, or backups, all in this mode */
 	/* For when none of the first can be chosen; NULL: there is none. It has no table. */
-	const struct shunt_pool *backup;
+	struct shunt_pool *backup;
 	/* Of schedulers that hash, the key at least; rows.c */
 	struct shunt_rows rows;
 	struct shunt_rows was;	/* before the last change; size 0: there is none */
 	u64 was_since;		/* jiffies of that change ... */
 	u64 was_until;		/* ... and of when it is over */
 	struct shunt_rows_work *work;	/* until it is published */
+	u32 credits;		/* of sched_wrr: which measure they are to have */
 };
 
 /* Under the namespace's lock. The one there is now. */

@@ -97,10 +97,12 @@ struct shunt_server *shunt_rows_pick(struct shunt_service *service,
 		slot = shunt_sched_at_hash(pool, hash);
 		return slot ? slot->server : NULL;
 	}
-	for (i = 0; i < SHUNT_SCHED_PROBES; i++) {
+	for (i = 0; i < SHUNT_SCHED_MORE_PROBES; i++) {
 		at = row_at(&pool->rows, hash);
 		if (likely(shunt_server_usable(pool->slot[at].server)))
 			return pool->slot[at].server;
+		if (unlikely(i == SHUNT_SCHED_PROBES) && !shunt_sched_first(pool))
+			return NULL;
 		hash = shunt_sched_rehash(hash);
 	}
 	slot = shunt_sched_among_usable(pool, hash);

@@ -94,10 +94,12 @@ const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool,
 	if (!pool->count)
 		return NULL;
 	sum = pool->slot[pool->count - 1].end;
-	for (i = 0; i < SHUNT_SCHED_PROBES; i++) {
+	for (i = 0; i < SHUNT_SCHED_MORE_PROBES; i++) {
 		at = slot_at(pool, reciprocal_scale(hash, sum));
 		if (likely(shunt_server_usable(pool->slot[at].server)))
 			return &pool->slot[at];
+		if (unlikely(i == SHUNT_SCHED_PROBES) && !shunt_sched_first(pool))
+			return NULL;
 		hash = shunt_sched_rehash(hash);
 	}
 	return shunt_sched_among_usable(pool, hash);

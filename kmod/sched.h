@@ -34,10 +34,10 @@ struct shunt_sched {
 	/*
 	 * Makes what it keeps of its earlier choices fit a pool that is about to
 	 * be published; NULL: it keeps nothing that depends on the pool. Of the
-	 * old one, NULL before the first, packets choose meanwhile. Under the
-	 * namespace's lock, may sleep.
+	 * old one, NULL before the first, packets choose meanwhile, and for a
+	 * while after. Under the namespace's lock, may sleep.
 	 */
-	void (*carry)(struct shunt_service *service, const struct shunt_pool *pool,
+	void (*carry)(struct shunt_service *service, struct shunt_pool *pool,
 		      const struct shunt_pool *old);
 
 	/*
@@ -67,8 +67,10 @@ extern const struct shunt_sched shunt_sched_maglev;
 extern const struct shunt_sched shunt_sched_sticky;
 
 enum {
-	/* So many that one in five servers, if it is all that is left, is missed by 3 %. */
+	/* So many that one in five servers, if it is all that is left, is missed by 3 % ... */
 	SHUNT_SCHED_PROBES = 16,
+	/* ... and then, if any server is usable, so many that hardly anything is missed. */
+	SHUNT_SCHED_MORE_PROBES = 256,
 };
 
 /* What is tried next where a hash has led to a server that is out. */
@@ -89,7 +91,10 @@ const struct shunt_pool_slot *shunt_sched_at_hash(const struct shunt_pool *pool,
 struct shunt_server *shunt_sched_by_address(const struct shunt_pool *pool, u8 family,
 					    const union nf_inet_addr *addr);
 
-/* The same where hashes have met servers that are out time and again. Walks the pool. */
+/*
+ * The same where hashes have met servers that are out time and again. Walks the pool,
+ * and may answer otherwise whenever another server is usable.
+ */
 const struct shunt_pool_slot *shunt_sched_among_usable(const struct shunt_pool *pool, u32 hash);
 
 /* The first usable server of the pool. */

@@ -9,8 +9,9 @@
  * A change of weights does not begin a round anew: where weights change more often
  * than connections come, each would go to the heaviest server. Nor is a credit kept
  * as it is: what is nothing among great weights is many rounds among small ones. It
- * is measured in rounds, of which it is about one at most, and keeps that measure; in
- * small parts of a weight, or each change would round some of it away.
+ * is measured in rounds, of which it is one at most, and keeps that measure; in
+ * small parts of a weight, or each change would round some of it away. Who chooses
+ * from a pool of before, when the credits have the measure of the next, leaves them.
  *
  * Costs one step per server for a new connection, and a lock per service that
  * new connections of different CPUs may wait for.
@@ -28,21 +29,27 @@ static struct shunt_server *wrr_pick(struct shunt_service *service,
 				     const struct shunt_tuple *tuple)
 {
 	struct shunt_server *best = NULL;
-	s64 sum = 0;
+	s64 credit, most = 0, sum = 0;
 	unsigned int i;
+	bool late;
 
 	spin_lock(&service->sched_lock);
+	late = pool->credits != service->credits;
 	for (i = 0; i < pool->count; i++) {
 		struct shunt_server *server = pool->slot[i].server;
 
 		if (!shunt_server_usable(server))
 			continue;
-		server->credit += (s64)pool->slot[i].weight << FRACTION_BITS;
+		credit = server->credit + ((s64)pool->slot[i].weight << FRACTION_BITS);
 		sum += (s64)pool->slot[i].weight << FRACTION_BITS;
-		if (!best || server->credit > best->credit)
+		if (!best || credit > most) {
 			best = server;
+			most = credit;
+		}
+		if (likely(!late))
+			server->credit = credit;
 	}
-	if (best)
+	if (best && !late)
 		best->credit -= sum;
 	spin_unlock(&service->sched_lock);
 	return best;
@@ -54,19 +61,28 @@ static u32 round_of(const struct shunt_pool *pool)
 	return pool && pool->count ? pool->slot[pool->count - 1].end : 0;
 }
 
-/* A credit in rounds of this length that was in rounds of that; 0: there were none. */
+/*
+ * A credit in rounds of this length that was in rounds of that; 0: there were none.
+ * Where a server comes from the backups, or goes to them, its credit was in others.
+ */
 static s64 convert(s64 credit, u32 to, u32 from)
 {
-	s64 size = from ? mul_u64_u32_div(abs(credit), to, from) : 0;
+	u64 size = min_t(u64, abs(credit), (u64)from << FRACTION_BITS);
 
-	return credit < 0 ? -size : size;
+	if (!from)
+		return 0;
+	size = mul_u64_u32_div(size, to, from);
+	return credit < 0 ? -(s64)size : size;
 }
 
-static void carry_rounds(const struct shunt_pool *pool, const struct shunt_pool *old)
+static void carry_rounds(struct shunt_pool *pool, const struct shunt_pool *old, u32 credits)
 {
 	unsigned int i;
 
-	for (i = 0; pool && i < pool->count; i++) {
+	if (!pool)
+		return;
+	pool->credits = credits;
+	for (i = 0; i < pool->count; i++) {
 		struct shunt_server *server = pool->slot[i].server;
 
 		server->credit = convert(server->credit, round_of(pool), round_of(old));
@@ -74,7 +90,7 @@ static void carry_rounds(const struct shunt_pool *pool, const struct shunt_pool 
 }
 
 /* Whoever comes has no credit, and nobody has where another scheduler chose before. */
-static void wrr_carry(struct shunt_service *service, const struct shunt_pool *pool,
+static void wrr_carry(struct shunt_service *service, struct shunt_pool *pool,
 		      const struct shunt_pool *old)
 {
 	bool goes_on = old && old->sched == pool->sched;
@@ -84,8 +100,9 @@ static void wrr_carry(struct shunt_service *service, const struct shunt_pool *po
 	list_for_each_entry(server, &service->servers, list)
 		if (!shunt_server_is_on(server))
 			server->credit = 0;
-	carry_rounds(pool, goes_on ? old : NULL);
-	carry_rounds(pool->backup, goes_on ? old->backup : NULL);
+	service->credits++;
+	carry_rounds(pool, goes_on ? old : NULL, service->credits);
+	carry_rounds(pool->backup, goes_on ? old->backup : NULL, service->credits);
 	spin_unlock_bh(&service->sched_lock);
 }
 

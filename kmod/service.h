@@ -50,6 +50,7 @@ struct shunt_service {
 	struct shunt_pool __rcu *pool;
 	struct shunt_persist __rcu *persist;	/* NULL: clients are not remembered; persist.c */
 	spinlock_t sched_lock;		/* state that a scheduler keeps in servers */
+	u32 credits;			/* the measure of sched_wrr's; sched_lock */
 	atomic_t cursor;		/* of sched_rr */
 	atomic_t conns;			/* in the table */
 	unsigned long limited_at;	/* jiffies, 0: never; limit.h */

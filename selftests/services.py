@@ -158,7 +158,7 @@ class Service:
         for pool, new, old in zip(self.pools(), now[1], rounds):
             for server in pool:
                 # Cut off at the point, as C does it.
-                size = abs(server.credit) * new // old if old else 0
+                size = min(abs(server.credit), old << CREDIT_BITS) * new // old if old else 0
                 server.credit = size if server.credit > 0 else -size
         self.rounds = now
         self.chosen.clear()

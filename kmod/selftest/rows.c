@@ -260,10 +260,11 @@ static int __init rows_checks(struct sched_bench *bench)
 static int __init sched_checks(struct sched_bench *bench)
 {
 	return sched_turn_checks(bench) ?: sched_sway_checks(bench) ?:
-	       sched_credit_checks(bench) ?: sched_load_checks(bench) ?:
-	       sched_weight_checks(bench) ?: sched_heavy_checks(bench) ?:
-	       sched_random_checks(bench) ?: sched_common_checks(bench) ?:
-	       sched_row_checks(bench) ?: sched_life_checks(bench) ?: rows_checks(bench);
+	       sched_credit_checks(bench) ?: sched_place_checks(bench) ?:
+	       sched_load_checks(bench) ?: sched_weight_checks(bench) ?:
+	       sched_heavy_checks(bench) ?: sched_random_checks(bench) ?:
+	       sched_common_checks(bench) ?: sched_row_checks(bench) ?:
+	       sched_life_checks(bench) ?: rows_checks(bench);
 }
 
 int __init shunt_sched_selftest(void)

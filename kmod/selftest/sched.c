@@ -115,6 +115,7 @@ static bool __init sched_reset(struct sched_bench *bench, const struct shunt_sch
 static const u32 sched_even[] = { 1, 1, 1, 0 }, sched_uneven[] = { 3, 2, 1, 0 };
 static const u32 sched_ten[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0 };
 static const u32 sched_light[] = { 10, 1, 0 }, sched_heavy[] = { 100, 1, 1, 0 };
+static const u32 sched_places[] = { 1, 1, 100, 100, 0 };
 enum { SCHED_TEN = 10 };
 
 static int __init sched_turn_checks(struct sched_bench *bench)
@@ -153,6 +154,22 @@ static bool __init sched_great(struct sched_bench *bench)
 	bench->server[1].weight = 65535;
 	return sched_publish(bench, &shunt_sched_wrr) &&
 	       sched_goes(bench, &shunt_sched_wrr, "0");
+}
+
+/* Whom new connections of n clients would go to; they make none. */
+static void __init sched_ask(struct sched_bench *bench, unsigned int n)
+{
+	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
+	struct shunt_server *server;
+
+	memset(bench->count, 0, sizeof(bench->count));
+	while (n--) {
+		tuple.src.ip = htonl(n);
+		tuple.dst.ip = htonl(~n);
+		server = shunt_sched_choose(&bench->service, bench->pool, &tuple);
+		if (server)
+			bench->count[server - bench->server]++;
+	}
 }
 
 /* Weights change before each choice, as by an agent that watches the servers. */
@@ -209,6 +226,44 @@ static int __init sched_credit_checks(struct sched_bench *bench)
 	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
 	SHUNT_EXPECT("another scheduler between leaves nothing",
 		     sched_goes(bench, &shunt_sched_wrr, "01"));
+
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_even));
+	/* As if there were another pool already. */
+	bench->pool->credits--;
+	SHUNT_EXPECT("who is late chooses", sched_goes(bench, &shunt_sched_wrr, "0"));
+	bench->pool->credits++;
+	SHUNT_EXPECT("and leaves nothing", sched_goes(bench, &shunt_sched_wrr, "012"));
+	return 0;
+}
+
+/* Servers that become backups, and others that are none any more. */
+static int __init sched_place_checks(struct sched_bench *bench)
+{
+	unsigned int i;
+
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_wrr, sched_places));
+	bench->server[2].backup = true;
+	bench->server[3].backup = true;
+	bench->server[0].full = true;
+	bench->server[1].full = true;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	sched_ask(bench, 1);
+	SHUNT_EXPECT("a backup serves", sched_shares(bench, 0, 0, 1));
+	bench->server[0].full = false;
+	bench->server[1].full = false;
+	bench->server[3].backup = false;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	sched_ask(bench, 306);
+	SHUNT_EXPECT("what a backup was owed is no more than a round of the others'",
+		     bench->count[0] >= 2 && bench->count[1] >= 2);
+
+	for (i = 0; i < 8; i++) {
+		bench->server[3].weight = 6553;
+		bench->server[3].backup = !bench->server[3].backup;
+		SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_wrr));
+	}
+	sched_ask(bench, 3 * 6555);
+	SHUNT_EXPECT("nor does it grow", bench->count[0] >= 2 && bench->count[1] >= 2);
 	return 0;
 }
 
@@ -289,22 +344,6 @@ static u64 __init sched_chi_square(const struct sched_bench *bench)
 			return U64_MAX;
 	}
 	return chi;
-}
-
-/* Whom new connections of n clients would go to; they make none. */
-static void __init sched_ask(struct sched_bench *bench, unsigned int n)
-{
-	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
-	struct shunt_server *server;
-
-	memset(bench->count, 0, sizeof(bench->count));
-	while (n--) {
-		tuple.src.ip = htonl(n);
-		tuple.dst.ip = htonl(~n);
-		server = shunt_sched_choose(&bench->service, bench->pool, &tuple);
-		if (server)
-			bench->count[server - bench->server]++;
-	}
 }
 
 /* The heavy one of three is out, which most hashes and lots meet again and again. */
