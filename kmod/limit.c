@@ -45,7 +45,7 @@ enum {
 	HALF_OPEN_MEMORY_SHIFT = 17,	/* one for each 128 KiB of memory */
 	RECYCLE_CHAINS = 1024,		/* looked at for a place, at most ... */
 	RECYCLE_CONNS = 256,		/* ... and connections in them ... */
-	RECYCLE_CONNS_JIFFY = 524288 / HZ,	/* ... and in a jiffy for all packets of a service */
+	RECYCLE_CONNS_JIFFY = 524288 / HZ,	/* ... and in a jiffy, for a service */
 	RECYCLE_REST = HZ / 4,		/* when there was none in all */
 	RECYCLE_IDLE_SYN = HZ,		/* an honest client answers within */
 	RECYCLE_IDLE = 10 * HZ,
