@@ -198,7 +198,8 @@ struct shunt_server *shunt_persist_find(const struct shunt_persist *persist,
 
 /*
  * A scheduler that is steady is asked about the client's bits and no port, so that
- * directors agree that have its key. In a group all have one key: the namespace's.
+ * directors agree that have its key. In a group all have one key: the namespace's;
+ * fo, which has none, keeps its standby out of this there, too.
  */
 struct shunt_server *shunt_persist_row(const struct shunt_persist *persist,
 				       struct shunt_service *service,
