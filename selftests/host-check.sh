@@ -74,3 +74,49 @@ for test in $promised; do
 done
 is "the README names every test and no other" "$(quoted <README.md)" \
 	"$(printf '%s\n' test-*.sh host-*.sh | sed 's/\.sh$//' | sort)"
+
+# What a run makes of its jobs, in a tree of nothing else: no builds, no machines.
+tree=$WORK/tree
+mkdir -p "$tree"/{selftests/vm,tools,include,build}
+cp check "$tree/selftests/"
+touch "$tree/build/shunt.ko"
+stub() {
+	printf '#!/bin/sh\n%s\n' "$2" >"$tree/$1"
+	chmod +x "$tree/$1"
+}
+for command in selftests/compile selftests/lint include/generate tools/shunt build/udp; do
+	stub "$command" "exit 0"
+done
+stub selftests/vm/build "echo $tree/build/shunt.ko"
+stub selftests/vm/run 'for script; do :; done; "$script"; status=$?
+case $script in *complaint*) echo "vm: the kernel complained"; status=121 ;; esac; exit $status'
+printf '%s:\n\t@:\n' tools build/udp build/failnth >"$tree/Makefile"
+
+# run NAME...: its result, and all that it says after its last job, as users and
+# CI's records have it.
+run() {
+	local status=0
+
+	"$tree/selftests/check" --kernel 6.12 "$@" >"$WORK/run" 2>&1 || status=$?
+	echo "$status"
+	awk '/^(not )?ok / { at = NR } { line[NR] = $0 } END { while (++at <= NR) print line[at] }' \
+		"$WORK/run"
+}
+
+stub selftests/host-good.sh 'printf "%s\n" "ok 1 - a" "1..1" "1 passed, 0 failed, 2 skipped"'
+stub selftests/host-bad.sh 'printf "%s\n" "ok 1 - a" "not ok 2 - b" "# got 3" "ok 3 - c" \
+	"2 passed, 1 failed, 0 skipped"; exit 1'
+# shellcheck disable=SC2016
+stub selftests/host-dead.sh 'echo "ok 1 - a"; echo "last words"; kill -KILL $$'
+stub selftests/test-complaint.sh 'echo "ok 1 - a"; echo "1 passed, 0 failed, 0 skipped"'
+is "a run whose jobs are well is well, and counts what they skipped" "$(run host-good)" \
+	$'0\n1..3\n3 passed, 0 failed, 2 skipped'
+is "what failed is told again at the end, with why and where" "$(run host-good host-bad)" \
+	"$(printf '%s\n' 1 "# failed: host-bad, see build/logs/host-bad.log" "#   not ok 2 - b" \
+		"#   # got 3" 1..4 "5 passed, 1 failed, 2 skipped")"
+is "a job that dies has failed, and its end is told" "$(run host-dead)" \
+	"$(printf '%s\n' 1 "# failed: host-dead, see build/logs/host-dead.log" "#   ok 1 - a" \
+		"#   last words" 1..3 "2 passed, 1 failed, 0 skipped")"
+is "so has one of which the VM's runner complains" "$(run test-complaint)" \
+	"$(printf '%s\n' 1 "# failed: test-complaint-6.12, see build/logs/test-complaint-6.12.log" \
+		"#   vm: the kernel complained" 1..3 "3 passed, 1 failed, 0 skipped")"
