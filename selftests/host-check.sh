@@ -97,7 +97,7 @@ printf '%s:\n\t@:\n' tools build/udp build/failnth >"$tree/Makefile"
 run() {
 	local status=0
 
-	"$tree/selftests/check" --kernel 6.12 "$@" >"$WORK/run" 2>&1 || status=$?
+	"$tree/selftests/check" --kernel 6.12 "$@" >"$WORK/run" 2>"$WORK/error" || status=$?
 	echo "$status"
 	awk '/^(not )?ok / { at = NR } { line[NR] = $0 } END { while (++at <= NR) print line[at] }' \
 		"$WORK/run"
