@@ -51,13 +51,13 @@ struct shunt_pool *shunt_pool_alloc(const struct shunt_service *service,
 	unsigned int room = list_count_nodes((struct list_head *)&service->servers) + 1;
 	const struct shunt_pool *old = shunt_pool_of(service);
 	u32 size = sched->fill ? hashing->table_size : 0;
-	u32 before = size && old ? max(old->rows.size, old->was.size) : 0;
+	u32 before = size && old ? shunt_rows_before(old) : 0;
 	struct shunt_pool *pool;
 	size_t slots, rows;
 
 	slots = sizeof(struct pool_memory);
 	rows = slots + room * sizeof(*pool->slot);
-	pool = kvzalloc(rows + (size + before) * sizeof(*pool->rows.row), GFP_KERNEL_ACCOUNT);
+	pool = kvzalloc(rows + (size + 2 * before) * sizeof(*pool->rows.row), GFP_KERNEL_ACCOUNT);
 	if (!pool)
 		return NULL;
 	pool->sched = sched;
@@ -70,6 +70,7 @@ struct shunt_pool *shunt_pool_alloc(const struct shunt_service *service,
 	pool->rows.size = size;
 	pool->rows.row = (void *)pool + rows;
 	pool->was.row = pool->rows.row + size;
+	pool->was_when = pool->was.row + before;
 	pool->work = kvcalloc(room, sizeof(*pool->work), GFP_KERNEL);
 	if (!pool->work) {
 		kvfree(pool);

@@ -28,9 +28,12 @@ struct shunt_pool {
 	struct shunt_pool *backup;
 	/* Of schedulers that hash, the key at least; rows.c */
 	struct shunt_rows rows;
-	struct shunt_rows was;	/* before the last change; size 0: there is none */
-	u64 was_since;		/* jiffies of that change ... */
-	u64 was_until;		/* ... and of when it is over */
+	struct shunt_rows was;	/* whose rows were before they moved; size 0: nobody's */
+	u16 *was_when;		/* when each of them did, in jiffies without so many bits ... */
+	u8 was_shift;
+	u16 was_life;		/* ... and for how long that counts */
+	u64 was_since;		/* jiffies of the last change ... */
+	u64 was_until;		/* ... and of when all is over */
 	struct shunt_rows_work *work;	/* until it is published */
 	u32 credits;		/* of sched_wrr: which measure they are to have */
 };

@@ -23,12 +23,17 @@
  *
  * A change moves rows, and packets in mid-stream of connections that this
  * director has no entry for, because another one made them, would go with them.
- * So a pool has the table before the change, too, with the same servers in it:
- * also those that have weight 0 since, but not those that were removed. What is
- * in mid-stream asks it first, for as long as an established connection may be
- * idle. Changes that come within seconds of each other are one, whose table
- * before is that of before the first. The memory of a table that is too old goes
- * with the next change.
+ * So a pool knows for each row who had it before it moved, with the same servers
+ * in it: also those that have weight 0 since, but not those that were removed. What
+ * is in mid-stream asks there first, for as long as an established connection may
+ * be idle since. What moves within seconds moves once: the row was of whom it was
+ * of at first. After that, whoever had it last counts. If the table changes its
+ * size or key, no row is the same, and all of the table before is kept, until rows
+ * of the new one move.
+ *
+ * Packets in mid-stream go to the owner of the row even if it is full: they are
+ * more likely to be of what fills it than of what it had to turn away, above all
+ * when they come from a director that has failed.
  *
  * The tables are in the memory of their pool, and freed with it.
  */
@@ -42,6 +47,8 @@
 enum {
 	/* The time of one change in several commands. */
 	ONE_CHANGE = 10 * HZ,
+	/* As many units of time as a row is remembered for fit four times into a stamp. */
+	STAMPS = 1 << 14,
 };
 
 bool shunt_rows_size_is_valid(u32 size)
@@ -109,19 +116,45 @@ struct shunt_server *shunt_rows_pick(struct shunt_service *service,
 	return slot ? slot->server : NULL;
 }
 
+/* The time in units of what a pool remembers, cut to 16 bits. */
+static u16 stamp_at(const struct shunt_pool *pool, u64 now)
+{
+	return now >> pool->was_shift;
+}
+
+/* Who stands there, full or not. */
+static struct shunt_server *standing(const struct shunt_pool *pool, u16 place)
+{
+	struct shunt_server *server;
+
+	if (place == SHUNT_ROWS_NONE)
+		return NULL;
+	server = pool->slot[place].server;
+	return shunt_server_in_trouble(server) ? NULL : server;
+}
+
+/* Who had a client's row before it moved. */
+static struct shunt_server *owner_before(const struct shunt_pool *pool,
+					 const struct shunt_tuple *tuple)
+{
+	u64 now = get_jiffies_64();
+	u32 i;
+
+	if (!pool->was.size || !time_before64(now, pool->was_until))
+		return NULL;
+	i = reciprocal_scale(client_hash(&pool->was, tuple), pool->was.size);
+	if ((u16)(stamp_at(pool, now) - pool->was_when[i]) > pool->was_life)
+		return NULL;
+	return standing(pool, pool->was.row[i]);
+}
+
 struct shunt_server *shunt_rows_owner(const struct shunt_pool *pool,
 				      const struct shunt_tuple *tuple)
 {
-	struct shunt_server *server;
-	u16 at;
-
-	if (!pool->was.size || !time_before64(get_jiffies_64(), pool->was_until))
+	if (!pool->rows.size)
 		return NULL;
-	at = row_at(&pool->was, client_hash(&pool->was, tuple));
-	if (at == SHUNT_ROWS_NONE)
-		return NULL;
-	server = pool->slot[at].server;
-	return shunt_server_in_trouble(server) ? NULL : server;
+	return owner_before(pool, tuple) ?:
+	       standing(pool, row_at(&pool->rows, client_hash(&pool->rows, tuple)));
 }
 
 void shunt_rows_share(const struct shunt_pool *pool)
@@ -204,55 +237,122 @@ void shunt_rows_fill(struct shunt_pool *pool)
 }
 
 /*
- * The servers of the old pool are all there still, for the lock has been held
- * since the first of them could be removed.
+ * Where the owner of an old pool's row stands now. The servers of the old pool are
+ * all there still, for the lock has been held since the first of them could be
+ * removed.
  */
-void shunt_rows_translate(u16 *row, const struct shunt_pool *from, const struct shunt_rows *rows)
+static u16 place_now(const struct shunt_pool *from, u16 place)
 {
 	const struct shunt_server *server;
+
+	if (place == SHUNT_ROWS_NONE)
+		return SHUNT_ROWS_NONE;
+	server = from->slot[place].server;
+	return server->removed ? SHUNT_ROWS_NONE : server->index;
+}
+
+void shunt_rows_translate(u16 *row, const struct shunt_pool *from, const struct shunt_rows *rows)
+{
 	u32 i;
 
-	for (i = 0; i < rows->size; i++) {
-		row[i] = SHUNT_ROWS_NONE;
-		if (rows->row[i] == SHUNT_ROWS_NONE)
-			continue;
-		server = from->slot[rows->row[i]].server;
-		if (!server->removed)
-			row[i] = server->index;
-	}
+	for (i = 0; i < rows->size; i++)
+		row[i] = place_now(from, rows->row[i]);
 }
 
-static bool rows_same(const struct shunt_rows *a, const struct shunt_rows *b)
+/* Whether a client has the same row in both. */
+static bool rows_alike(const struct shunt_rows *a, const struct shunt_rows *b)
 {
-	return a->size == b->size && a->by == b->by && !memcmp(&a->key, &b->key, sizeof(a->key)) &&
-	       !memcmp(a->row, b->row, a->size * sizeof(*a->row));
+	return a->size == b->size && a->by == b->by && !memcmp(&a->key, &b->key, sizeof(a->key));
 }
 
-/* Keeps a table of the old pool as the one before. */
-static void keep(struct shunt_pool *pool, const struct shunt_pool *old,
-		 const struct shunt_rows *rows)
+static bool remembers(const struct shunt_pool *pool)
+{
+	return pool->was.size && time_before64(get_jiffies_64(), pool->was_until);
+}
+
+u32 shunt_rows_before(const struct shunt_pool *old)
+{
+	return remembers(old) ? max(old->rows.size, old->was.size) : old->rows.size;
+}
+
+/* Keeps what the old pool remembers, as it is. */
+static void rows_carry(struct shunt_pool *pool, const struct shunt_pool *old)
 {
 	u16 *row = pool->was.row;
 
-	pool->was = *rows;
+	pool->was = old->was;
 	pool->was.row = row;
-	shunt_rows_translate(row, old, rows);
+	shunt_rows_translate(row, old, &old->was);
+	memcpy(pool->was_when, old->was_when, old->was.size * sizeof(*old->was_when));
+	pool->was_shift = old->was_shift;
+	pool->was_life = old->was_life;
+	pool->was_since = old->was_since;
+	pool->was_until = old->was_until;
+}
+
+/*
+ * Remembers the old pool's table, but for rows that have not moved, and joined with
+ * what that pool remembers, if it does. Returns whether any row has moved. What was
+ * nobody's is remembered as such, for as long as the change goes on: in a service that
+ * is given its servers, those that came first had nobody's connections.
+ */
+static bool rows_join(struct shunt_pool *pool, const struct shunt_pool *old, bool joined)
+{
+	const bool alike = rows_alike(&old->rows, &pool->rows);
+	const u16 change = DIV_ROUND_UP(ONE_CHANGE, 1U << pool->was_shift);
+	const u16 life = max(pool->was_life, change);
+	const u16 stamp = stamp_at(pool, pool->was_since);
+	const u16 old_stamp = stamp_at(old, pool->was_since);
+	const unsigned int coarser = pool->was_shift - old->was_shift;
+	bool any = false;
+	u32 i;
+
+	for (i = 0; i < old->rows.size; i++) {
+		u16 was = joined ? place_now(old, old->was.row[i]) : SHUNT_ROWS_NONE;
+		u16 age = joined ? (u16)(old_stamp - old->was_when[i]) >> coarser : life + 1;
+		u16 last = place_now(old, old->rows.row[i]);
+		bool moved = !alike || last != pool->rows.row[i];
+
+		any |= moved;
+		if (moved && age > change) {
+			was = last;
+			age = 0;
+		} else if (age > life) {
+			was = SHUNT_ROWS_NONE;
+			age = life + 1;
+		}
+		pool->was.row[i] = was;
+		pool->was_when[i] = stamp - age;
+	}
+	return any;
 }
 
 void shunt_rows_remember(struct shunt_pool *pool, const struct shunt_pool *old, u32 seconds)
 {
-	u64 now = get_jiffies_64();
+	u64 now = get_jiffies_64(), life = (u64)seconds * HZ;
+	bool known = remembers(old);
+	bool joined = known && rows_alike(&old->was, &old->rows);
+	u16 *row = pool->was.row;
 
 	if (!old->rows.size)
 		return;
-	keep(pool, old, &old->rows);
-	pool->was_since = now;
-	pool->was_until = now + (u64)seconds * HZ;
-	if (!rows_same(&pool->was, &pool->rows) &&
-	    (!old->was.size || now - old->was_since > ONE_CHANGE))
+	if (known && !joined && now - old->was_since <= ONE_CHANGE) {
+		rows_carry(pool, old);
 		return;
-	/* No row has moved, or they have in the course of the change before. */
-	keep(pool, old, &old->was);
-	pool->was_since = old->was_since;
-	pool->was_until = old->was_until;
+	}
+	pool->was = old->rows;
+	pool->was.row = row;
+	/* Coarser units do; finer ones would be untrue of the stamps there are. */
+	pool->was_shift = joined ? old->was_shift : 0;
+	while (life >> pool->was_shift >= STAMPS)
+		pool->was_shift++;
+	pool->was_life = (life >> pool->was_shift) + 1;
+	pool->was_since = now;
+	pool->was_until = now + life;
+	if (rows_join(pool, old, joined) || !known)
+		return;
+	if (joined)
+		pool->was_until = old->was_until;
+	else
+		rows_carry(pool, old);
 }

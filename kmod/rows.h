@@ -52,8 +52,9 @@ struct shunt_server *shunt_rows_pick(struct shunt_service *service,
 				     const struct shunt_tuple *tuple);
 
 /*
- * Under RCU, any context. The server that the row was of before the table's last
- * change, if that is not long ago and it can be given packets; or NULL.
+ * Under RCU, any context. The server that a client's row was of before it moved, if
+ * that is not long ago and it can be given packets, or else whom it is of, full or
+ * not; NULL if that cannot, either, or there is no table.
  */
 struct shunt_server *shunt_rows_owner(const struct shunt_pool *pool,
 				      const struct shunt_tuple *tuple);
@@ -69,7 +70,9 @@ void shunt_rows_share(const struct shunt_pool *pool);
 void shunt_rows_fill(struct shunt_pool *pool);
 /* Writes down another pool's table in this one's places. */
 void shunt_rows_translate(u16 *row, const struct shunt_pool *from, const struct shunt_rows *rows);
-/* Keeps the table before, now that this one is filled, for so many seconds. */
+/* How many rows there is to be room for, twice, to remember what this pool leaves. */
+u32 shunt_rows_before(const struct shunt_pool *old);
+/* Keeps whose rows were that have moved, now that this one is filled, for so many seconds. */
 void shunt_rows_remember(struct shunt_pool *pool, const struct shunt_pool *old, u32 seconds);
 
 #endif

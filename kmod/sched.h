@@ -125,7 +125,7 @@ struct shunt_server *shunt_sched_row(struct shunt_service *service,
 
 /*
  * The server of a packet in mid-stream whose connection is not known: whom its
- * row was of before the last change, or else whom the scheduler chooses.
+ * row was of before it moved or is of, or else whom the scheduler chooses.
  */
 struct shunt_server *shunt_sched_midstream(struct shunt_service *service,
 					   const struct shunt_pool *pool,

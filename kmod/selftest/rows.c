@@ -7,17 +7,21 @@ enum {
 	ROWS_FEW = 8191,
 };
 
-/* Counts whom so many clients are given to, each with an address and port of its own. */
+/*
+ * Counts whom so many clients are given to, each with an address and port of its own.
+ * IPv6 addresses are of one network.
+ */
 static void __init rows_run(struct sched_bench *bench, const struct shunt_sched *sched,
-			    unsigned int n)
+			    u8 family, unsigned int n)
 {
-	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
+	unsigned int word = family == NFPROTO_IPV4 ? 0 : 3;
+	struct shunt_tuple tuple = { .family = family };
 	struct shunt_server *server;
 
 	memset(bench->count, 0, sizeof(bench->count));
 	while (n--) {
-		tuple.src.ip = htonl(0xc0000000 + n);
-		tuple.dst.ip = htonl(0xc6336400 + n);
+		tuple.src.ip6[word] = htonl(0xc0000000 + n);
+		tuple.dst.ip6[word] = htonl(0xc6336400 + n);
 		tuple.sport = htons(1024 + n % 50000);
 		server = sched->pick(&bench->service, bench->pool, &tuple);
 		if (server)
@@ -37,11 +41,13 @@ static int __init rows_spread_checks(struct sched_bench *bench)
 		const struct shunt_sched *sched = hashing[i];
 
 		SHUNT_EXPECT("memory", sched_reset(bench, sched, sched_ten));
-		rows_run(bench, sched, 11000);
+		rows_run(bench, sched, NFPROTO_IPV4, 11000);
+		SHUNT_EXPECT(sched->name, sched_chi_square(bench) < 60 * 1024);
+		rows_run(bench, sched, NFPROTO_IPV6, 11000);
 		SHUNT_EXPECT(sched->name, sched_chi_square(bench) < 60 * 1024);
 		bench->server[9].unreachable = true;
 		bench->server[3].unreachable = true;
-		rows_run(bench, sched, 11000);
+		rows_run(bench, sched, NFPROTO_IPV4, 11000);
 		SHUNT_EXPECT(sched->name, sched_chi_square(bench) < 60 * 1024);
 	}
 	return 0;
@@ -197,6 +203,165 @@ static int __init rows_order_checks(struct sched_bench *bench, const struct shun
 	return 0;
 }
 
+/*
+ * Directors of any version agree: these are the numbers of ten servers of the weights
+ * 1 to 10 and a client, as selftests/hashing.py finds them by itself.
+ */
+static int __init rows_same_checks(struct sched_bench *bench)
+{
+	static const struct {
+		u8 family;
+		union nf_inet_addr first, client;
+		u32 rows, hash;
+	} golden[] = {
+		{
+			NFPROTO_IPV4, { .ip = htonl(0x0a000001) }, { .ip = htonl(0xc0000201) },
+			0xc3aab460, 0xc88d84ea,
+		}, {
+			NFPROTO_IPV6,
+			{ .ip6 = { htonl(0x20010db8), 0, 0, htonl(1) } },
+			{ .ip6 = { htonl(0x20010db8), htonl(0x00010000), 0, htonl(0x00020003) } },
+			0xf9443068, 0x36d254da,
+		},
+	};
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(golden); i++) {
+		unsigned int word = golden[i].family == NFPROTO_IPV4 ? 0 : 3;
+		const struct shunt_rows *rows;
+		u32 sum = 0;
+
+		strscpy(bench->service.hashing.seed, "golden", sizeof(bench->service.hashing.seed));
+		SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_maglev, sched_ten));
+		for (j = 0; j < 10; j++) {
+			bench->server[j].weight = 1 + j;
+			bench->server[j].addr = golden[i].first;
+			be32_add_cpu(&bench->server[j].addr.ip6[word], j);
+		}
+		SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+		rows = &bench->pool->rows;
+		bench->service.hashing.seed[0] = '\0';
+		for (j = 0; j < rows->size; j++)
+			sum = sum * 31 + rows->row[j];
+		SHUNT_EXPECT("the same table", sum == golden[i].rows);
+		SHUNT_EXPECT("the same hash of a client", golden[i].hash ==
+			     shunt_rows_hash(&rows->key, golden[i].family, &golden[i].client,
+					     htons(1024)));
+	}
+	return 0;
+}
+
+/* As if so many seconds had gone by. */
+static void __init rows_age(struct sched_bench *bench, unsigned int seconds)
+{
+	struct shunt_pool *pool = bench->pool;
+	u32 i;
+
+	for (i = 0; i < pool->was.size; i++)
+		pool->was_when[i] -= seconds * HZ >> pool->was_shift;
+	pool->was_since -= seconds * HZ;
+	pool->was_until -= seconds * HZ;
+}
+
+/* Whom a packet in mid-stream is given to that no connection is known of. */
+static const struct shunt_server * __init rows_find(struct sched_bench *bench, u32 client)
+{
+	struct shunt_tuple tuple = { .family = NFPROTO_IPV4, .src.ip = htonl(client) };
+
+	return shunt_sched_midstream(&bench->service, bench->pool, &tuple);
+}
+
+/* A client of another server, by its row of now. */
+static u32 __init rows_client_of(struct sched_bench *bench, const struct shunt_server *server)
+{
+	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
+	u32 client = 0xc0000300;
+
+	do {
+		tuple.src.ip = htonl(++client);
+	} while (shunt_rows_pick(&bench->service, bench->pool, &tuple) != server);
+	return client;
+}
+
+/* Servers that come one by one have nothing of each other's. */
+static int __init rows_begin_checks(struct sched_bench *bench)
+{
+	struct shunt_tuple tuple = { .family = NFPROTO_IPV4 };
+	struct shunt_server *server, *next;
+	LIST_HEAD(waiting);
+	unsigned int i;
+
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_maglev, sched_ten));
+	list_splice_init(&bench->service.servers, &waiting);
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_rr));
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	list_for_each_entry_safe(server, next, &waiting, list) {
+		list_move_tail(&server->list, &bench->service.servers);
+		SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	}
+	for (i = 0; i < 1000; i++) {
+		tuple.src.ip = htonl(0xc0000300 + i);
+		SHUNT_EXPECT("nobody was before", rows_find(bench, 0xc0000300 + i) ==
+			     shunt_rows_pick(&bench->service, bench->pool, &tuple));
+	}
+	return 0;
+}
+
+/* Changes one after the other: each row has a time of its own. */
+static int __init rows_again_checks(struct sched_bench *bench)
+{
+	struct shunt_server *first = &bench->server[8], *second = &bench->server[9];
+	u32 one, other;
+
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_maglev, sched_ten));
+	one = rows_client_of(bench, first);
+	other = rows_client_of(bench, second);
+	first->weight = 0;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	rows_age(bench, 30);
+	second->weight = 0;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("the first change is remembered", rows_find(bench, one) == first);
+	SHUNT_EXPECT("so is the second", rows_find(bench, other) == second);
+	rows_age(bench, 35);
+	SHUNT_EXPECT("the first has had its time", rows_find(bench, one) != first);
+	SHUNT_EXPECT("the second not yet", rows_find(bench, other) == second);
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("what is over does not come back", rows_find(bench, one) != first);
+	SHUNT_EXPECT("nor is lost what is not", rows_find(bench, other) == second);
+	bench->service.timeouts[SHUNT_CONN_STATE_ESTABLISHED] = 86400;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("nor by another timeout", rows_find(bench, other) == second);
+	bench->service.timeouts[SHUNT_CONN_STATE_ESTABLISHED] = 60;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	rows_age(bench, 40);
+	SHUNT_EXPECT("at last it is over, too", rows_find(bench, other) != second);
+
+	/* Who had a row for long counts, rather than who had it before that. */
+	SHUNT_EXPECT("memory", sched_reset(bench, &shunt_sched_maglev, sched_ten));
+	one = rows_client_of(bench, first);
+	first->weight = 0;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	rows_age(bench, 20);
+	first->weight = 9;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("its own again, which another had for a while",
+		     rows_find(bench, one) != first);
+	strscpy(bench->service.hashing.seed, "elsewhere", sizeof(bench->service.hashing.seed));
+	rows_age(bench, 20);
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("of another table all rows are remembered", rows_find(bench, one) == first);
+	rows_age(bench, 20);
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("until others move", rows_find(bench, one) == first);
+	other = rows_client_of(bench, second);
+	second->weight = 0;
+	SHUNT_EXPECT("memory", sched_publish(bench, &shunt_sched_maglev));
+	SHUNT_EXPECT("which then are", rows_find(bench, other) == second);
+	bench->service.hashing.seed[0] = '\0';
+	return 0;
+}
+
 /* What the table before tells of clients whose rows have moved. */
 static int __init rows_owner_checks(struct sched_bench *bench)
 {
@@ -233,7 +398,14 @@ static int __init rows_owner_checks(struct sched_bench *bench)
 		     shunt_sched_midstream(service, bench->pool, &tuple) ==
 		     shunt_rows_pick(service, bench->pool, &tuple));
 	bench->pool->was_until = 0;
-	SHUNT_EXPECT("nor anybody after that time", !shunt_rows_owner(bench->pool, &tuple));
+	second = shunt_rows_pick(service, bench->pool, &tuple);
+	SHUNT_EXPECT("nor anybody after that time",
+		     shunt_rows_owner(bench->pool, &tuple) == second);
+	second->full = true;
+	SHUNT_EXPECT("nothing new for who is full",
+		     shunt_rows_pick(service, bench->pool, &tuple) != second);
+	SHUNT_EXPECT("but what is in mid-stream",
+		     shunt_sched_midstream(service, bench->pool, &tuple) == second);
 	return 0;
 }
 
@@ -252,7 +424,9 @@ static int __init rows_checks(struct sched_bench *bench)
 		      rows_move_checks(bench, &shunt_sched_maglev, owners, true) ?:
 		      rows_move_checks(bench, &shunt_sched_sticky, owners, false) ?:
 		      rows_move_checks(bench, &shunt_sched_sticky, owners, true) ?:
-		      rows_order_checks(bench, owners) ?: rows_owner_checks(bench);
+		      rows_order_checks(bench, owners) ?: rows_same_checks(bench) ?:
+		      rows_owner_checks(bench) ?: rows_begin_checks(bench) ?:
+		      rows_again_checks(bench);
 	kvfree(owners);
 	return err;
 }
