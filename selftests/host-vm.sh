@@ -95,7 +95,8 @@ faulty() {
 user() {
 	local from to status=0
 
-	from=$("$vm/kernel" "$kernel" | head -n 1)
+	# A head that takes one line of two may leave by the time of the second.
+	read -r from < <("$vm/kernel" "$kernel")
 	to=$dir/cache/shunt/kernel/${from##*/}
 	mkdir -p "$to"
 	ln -s "$from"/{release,root,vmlinuz} "$to/"
