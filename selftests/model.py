@@ -22,9 +22,8 @@ import netlink
 import raw
 from servers import NUMBERS, ServerSteps
 from services import (Conn, DETERMINISTIC, DROP, HASHED, INACTIVE, KEEP, Mismatch, REHASH, REJECT,
-                      RESET, Server, Service, STATES, TABLES, wanted)
+                      RESET, ROWS, SEED, Server, Service, STATES, TABLES, VIP, wanted)
 
-VIP = "198.51.100.1"
 ROUTER = 1
 ALL_STATES = STATES[6] + STATES[17]
 LONG, SHORT = 3600, 1
@@ -463,7 +462,9 @@ class Model(ServerSteps):
     def step_scheduler(self):
         service = self.a_service()
         service.scheduler = self.random.choice(SCHEDULERS)
-        more = dict(table_size=251) if service.scheduler in TABLES else {}
+        more = dict(table_size=ROWS) if service.scheduler in TABLES else {}
+        if service.scheduler in HASHED:
+            more["seed"] = SEED
         self.must("service-set", name=service.name, scheduler=service.scheduler, **more)
         service.published()
         return f"service set {service.name} scheduler {service.scheduler}"

@@ -5,11 +5,17 @@ import collections
 import itertools
 import time
 
+import hashing
+
 STATES = {6: ("syn", "established", "closing", "closed"), 17: ("one-way", "answered")}
 INACTIVE = "closing", "closed"
 DETERMINISTIC = "rr", "wrr", "lc", "wlc", "sed", "nq", "fo", "ovf"
 HASHED = "sh", "dh", "maglev", "sticky"
+VIP = "198.51.100.1"
 TABLES = "maglev", "sticky"
+# What is the same on all directors.
+SEED, ROWS = "model", 251
+AGREED = "sh", "dh", "maglev"
 LOADS = "lc", "wlc", "sed", "nq", "ovf"
 KEEP, RESET, REHASH = 0, 1, 2
 REJECT, DROP = 0, 1
@@ -244,9 +250,31 @@ class Service:
             best.credit -= sum(server.weight << CREDIT_BITS for server in usable)
         return best
 
+    def by_hash(self, client, port):
+        """Whom all directors choose."""
+        key = hashing.key_of(SEED)
+        for backups, pool in enumerate(self.pools()):
+            found = {(server.address, self.inside, server.weight): server for server in pool}
+            usable = [one for one, server in found.items() if not server.full]
+            if not usable:
+                continue
+            if self.scheduler == "maglev":
+                number = hashing.client_hash(key, client, port)
+            else:
+                number = hashing.client_hash(key, client if self.scheduler == "sh" else VIP, 0)
+            if self.scheduler == "maglev" and not backups:
+                rows = hashing.table(found, ROWS, key)
+            else:
+                rows = hashing.by_weight(found)
+            return found[hashing.choose(rows, number, usable)]
+        return None
+
     def choices(self, client, port, begins):
         """Whom the scheduler may choose now; to ask is to choose."""
         usable = self.usable()
+        by_table = self.scheduler in TABLES and not begins and self.protocol == 6
+        if self.scheduler in AGREED and not by_table:
+            return {self.by_hash(client, port)}
         if self.limited:
             # The hash may have to choose, which does not ask whether a server overflows.
             more = self.pools()[1] + [None] if self.scheduler == "ovf" else []
@@ -259,23 +287,19 @@ class Service:
             return {max(usable, key=lambda s: s.weight, default=None)}
         if self.scheduler in LOADS:
             return set(self.by_loads())
-        if self.scheduler in TABLES and not begins and self.protocol == 6:
-            # In mid-stream the table before the last change is asked first.
+        if by_table:
+            # In mid-stream whoever had the row before may be asked first.
             return {s for s in self.servers if not s.down} | set(usable or [None])
         # A hash finds servers in an order of its own, of which the first is taken.
-        past = self.chosen[self.key(client, port)]
+        past = self.chosen[client, port]
         return {one for one in usable
                 if not any(one in among and one is not best and best in usable
                            for among, best in past)} or {None}
 
-    def key(self, client, port):
-        """What is hashed."""
-        return {"sh": client, "dh": None}.get(self.scheduler, (client, port))
-
     def note_choice(self, client, port, begins, server):
-        by_table = self.scheduler in TABLES and (begins or self.protocol == 17)
-        if not self.limited and (by_table or self.scheduler in ("sh", "dh")):
-            past, choice = self.chosen[self.key(client, port)], (set(self.usable()), server)
+        by_table = self.scheduler == "sticky" and (begins or self.protocol == 17)
+        if not self.limited and by_table:
+            past, choice = self.chosen[client, port], (set(self.usable()), server)
             if choice not in past:
                 past.append(choice)
 
