@@ -225,11 +225,12 @@ void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	service->sn->generation++;
 }
 
-int shunt_pool_check(const struct shunt_sched *sched, size_t servers, int attr,
-		     struct shunt_refusal *no)
+int shunt_pool_check(size_t servers, struct shunt_refusal *no)
 {
-	if (!sched->fill || servers <= SHUNT_ROWS_SERVERS)
+	BUILD_BUG_ON((u64)SHUNT_POOL_SERVERS * SHUNT_WEIGHT_MAX > U32_MAX);
+	BUILD_BUG_ON((u32)SHUNT_POOL_SERVERS > (u32)SHUNT_ROWS_NONE);
+	if (servers <= SHUNT_POOL_SERVERS)
 		return 0;
-	return shunt_refuse(no, -E2BIG, attr,
-			    "a service with the scheduler maglev or sticky has 65535 servers at most");
+	return shunt_refuse(no, -E2BIG, SHUNT_A_SERVER_ADDRESS,
+			    "a service has 65535 servers at most");
 }

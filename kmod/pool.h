@@ -6,6 +6,11 @@
 #include "rows.h"
 #include "server.h"
 
+enum {
+	/* The sum of their weights, and a server's place, have 32 and 16 bits. */
+	SHUNT_POOL_SERVERS = 65535,
+};
+
 struct shunt_pool_slot {
 	struct shunt_server *server;
 	u32 weight;
@@ -62,8 +67,7 @@ void shunt_pool_free(struct shunt_pool *pool);
  */
 void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool);
 
-/* 0 if a scheduler can choose among so many servers; attr is what asks for that. */
-int shunt_pool_check(const struct shunt_sched *sched, size_t servers, int attr,
-		     struct shunt_refusal *no);
+/* 0 if a service may have so many servers, or the address of one more is refused. */
+int shunt_pool_check(size_t servers, struct shunt_refusal *no);
 
 #endif

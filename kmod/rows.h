@@ -15,7 +15,6 @@ struct shunt_tuple;
 enum {
 	SHUNT_ROWS_SIZE = 65537,	/* if nobody says otherwise */
 	SHUNT_ROWS_NONE = U16_MAX,	/* nobody's row */
-	SHUNT_ROWS_SERVERS = U16_MAX,	/* more have no number in 16 bits */
 };
 
 /* Immutable, and freed with the pool that it is of. */

@@ -436,9 +436,7 @@ int shunt_server_add(struct shunt_service *service, const union nf_inet_addr *ad
 	if (server && !server->removed)
 		return shunt_refuse(no, -EEXIST, SHUNT_A_SERVER_ADDRESS,
 				    "the service has this server already");
-	err = shunt_pool_check(shunt_pool_of(service)->sched,
-			       list_count_nodes(&service->servers) + !server,
-			       SHUNT_A_SERVER_ADDRESS, no) ?:
+	err = shunt_pool_check(list_count_nodes(&service->servers) + !server, no) ?:
 	      settings_check(&after, no) ?: server_check(service, addr, port, mode, no);
 	if (err)
 		return err;

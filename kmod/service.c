@@ -459,9 +459,7 @@ int shunt_service_set(struct shunt_service *service,
 	int err;
 
 	err = change_check(change, service->protocols, no) ?: hashing_check(change, sched, no) ?:
-	      match_check(service, change->match, no) ?:
-	      shunt_pool_check(sched, list_count_nodes(&service->servers),
-			       SHUNT_A_SERVICE_SCHEDULER, no);
+	      match_check(service, change->match, no);
 	if (err)
 		return err;
 	if (change->has & BIT(SHUNT_SET_PACKET) && !list_empty(&service->servers) &&
