@@ -217,9 +217,12 @@ void shunt_pool_publish(struct shunt_service *service, struct shunt_pool *pool)
 	pool_fill(service, pool);
 	if (pool->rows.size)
 		pool_fill_rows(service, pool, old);
+	/* Between the two, whoever chooses from the old pool comes late; sched_wrr.c */
+	local_bh_disable();
 	if (pool->sched->carry)
 		pool->sched->carry(service, pool, old);
 	rcu_assign_pointer(service->pool, pool);
+	local_bh_enable();
 	if (old)
 		kvfree_rcu(old, rcu);
 	service->sn->generation++;
