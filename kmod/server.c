@@ -78,11 +78,9 @@ void shunt_server_reap(struct work_struct *work)
 /* Of those that count against its limits: a handshake costs its sender nothing. */
 static u32 server_established(const struct shunt_server *server)
 {
-	u32 other = shunt_server_inactive(server) +
-		    (u32)atomic_read(&server->states[SHUNT_CONN_STATE_SYN]);
-	u32 conns = atomic_read(&server->conns);
-
-	return conns > other ? conns - other : 0;
+	return (u32)atomic_read(&server->states[SHUNT_CONN_STATE_ESTABLISHED]) +
+	       (u32)atomic_read(&server->states[SHUNT_CONN_STATE_ONE_WAY]) +
+	       (u32)atomic_read(&server->states[SHUNT_CONN_STATE_ANSWERED]);
 }
 
 /* Whether a server that was full or not is to be. */
@@ -139,6 +137,7 @@ void shunt_server_conn_gone(struct shunt_server *server, u8 state)
 
 void shunt_server_conn_became(struct shunt_server *server, u8 from, u8 to)
 {
+	/* In this order there is none too many, by which a server would be full for long. */
 	atomic_dec(&server->states[from]);
 	atomic_inc(&server->states[to]);
 	if (unlikely(READ_ONCE(server->upper_limit)))
