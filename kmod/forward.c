@@ -183,7 +183,9 @@ static __always_inline enum shunt_verdict forward_made(struct shunt_packet *pkt,
 	if (IS_ERR(conn))
 		return refused(pkt, service, -PTR_ERR(conn));
 	if (waited) {
-		shunt_server_await(server, -1);
+		/* A drain does not know whose ACK it was, and waits for the last. */
+		if (likely(!READ_ONCE(server->draining)))
+			shunt_server_await(server, -1);
 		shunt_syn_forget(pkt, syn);
 	} else if (begins) {
 		shunt_half_open_note(pkt->sn, conn);
@@ -198,7 +200,8 @@ static __always_inline enum shunt_verdict forward_syn(struct shunt_packet *pkt,
 						      struct shunt_server *server,
 						      struct shunt_syn syn)
 {
-	if (!syn.server)
+	/* One that is sent again is counted already, but a drain waits for its ACK, too. */
+	if (!syn.server || unlikely(READ_ONCE(server->draining)))
 		shunt_server_await(server, 1);
 	shunt_syn_note(pkt, server, syn);
 	return send_dsr(pkt, server);
