@@ -402,6 +402,13 @@ static void refresh_soon(struct shunt_net *sn)
 		mod_delayed_work(system_wq, &sn->refresh, REFRESH_DELAY);
 }
 
+void shunt_link_look(struct shunt_server *server)
+{
+	lockdep_assert_held(&server->service->sn->lock);
+	link_refresh(server);
+	refresh_soon(server->service->sn);
+}
+
 static int on_fib(struct notifier_block *nb, unsigned long event, void *ptr)
 {
 	struct shunt_net *sn = container_of(nb, struct shunt_net, fib);

@@ -44,5 +44,7 @@ int shunt_link_check(const struct shunt_service *service, const union nf_inet_ad
 /* Under the namespace's lock, may sleep. From start to drop a server's link is kept fresh. */
 void shunt_link_start(struct shunt_net *sn, struct shunt_server *server);
 void shunt_link_drop(struct shunt_net *sn, struct shunt_server *server);
+/* In between: as things are now, for a server that needs its link again. */
+void shunt_link_look(struct shunt_server *server);
 
 #endif

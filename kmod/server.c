@@ -247,6 +247,7 @@ static int server_prepare(struct shunt_server *server, u8 mode)
 {
 	struct shunt_service *service = server->service;
 	struct shunt_net *sn = service->sn;
+	bool returns = mode == SHUNT_MODE_DSR && server->linked && server->mode != mode;
 	int err;
 
 	if (mode == SHUNT_MODE_NAT && service->packet && !server->answers) {
@@ -264,6 +265,8 @@ static int server_prepare(struct shunt_server *server, u8 mode)
 	if (mode == SHUNT_MODE_NAT)
 		shunt_server_reach(server, true);
 	WRITE_ONCE(server->mode, mode);
+	if (returns)
+		shunt_link_look(server);
 	return 0;
 }
 
