@@ -507,6 +507,16 @@ void shunt_persist_delete_scope(struct shunt_net *sn, u32 scope)
 	shunt_persist_delete(sn, entry_is_of, &scope);
 }
 
+static bool entry_is_any(const struct shunt_persist_entry *entry, const void *arg)
+{
+	return true;
+}
+
+void shunt_persist_delete_all(struct shunt_net *sn)
+{
+	shunt_persist_delete(sn, entry_is_any, NULL);
+}
+
 int __init shunt_persist_init(void)
 {
 	/* So that the operator sees what they take. */

@@ -95,6 +95,8 @@ unsigned int shunt_persist_delete(struct shunt_net *sn,
 				  const void *arg);
 /* The same for all entries of a scope. */
 void shunt_persist_delete_scope(struct shunt_net *sn, u32 scope);
+/* Of a namespace: once, where each service would look for its own among all. */
+void shunt_persist_delete_all(struct shunt_net *sn);
 
 /*
  * May sleep. Begins a walk of the entries, or goes on with one that was stopped, where

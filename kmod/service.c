@@ -221,6 +221,7 @@ void shunt_service_flush(struct shunt_net *sn)
 	shunt_hook_unregister(sn->net);
 	synchronize_net();
 	shunt_table_flush(sn, NULL);
+	shunt_persist_delete_all(sn);
 	services_release(sn, &leaving);
 	shunt_event_flushed(sn);
 }
@@ -554,6 +555,7 @@ void shunt_service_net_exit(struct shunt_net *sn)
 	if (sn->service_count) {
 		services_unlink(sn, &leaving);
 		shunt_table_flush(sn, NULL);
+		shunt_persist_delete_all(sn);
 		services_release(sn, &leaving);
 	}
 	mutex_unlock(&sn->lock);
