@@ -303,6 +303,7 @@ static void change_apply(struct shunt_service *service,
 		[SHUNT_SET_MIDSTREAM] = &service->midstream,
 		[SHUNT_SET_PACKET] = &service->packet,
 	};
+	bool timed = false;
 	unsigned int i;
 
 	BUILD_BUG_ON(ARRAY_SIZE(setting) != SHUNT_SET_HASH);
@@ -312,11 +313,14 @@ static void change_apply(struct shunt_service *service,
 	service->hashing = hashing_after(service, change);
 	if (change->has_limit)
 		WRITE_ONCE(service->limit, change->limit);
-	for (i = 0; i < SHUNT_CONN_STATES; i++)
-		if (change->timeouts[i])
-			WRITE_ONCE(service->timeouts[i], change->timeouts[i]);
+	for (i = 0; i < SHUNT_CONN_STATES; i++) {
+		if (!change->timeouts[i])
+			continue;
+		WRITE_ONCE(service->timeouts[i], change->timeouts[i]);
+		timed = true;
+	}
 	/* A shorter timeout may make connections due. */
-	if (service->sn->table)
+	if (timed && service->sn->table)
 		shunt_table_recheck(service->sn);
 }
 
