@@ -128,6 +128,7 @@ service-served web" shunt server add web 10.0.0.12
 told "service set" "service-changed web" shunt service set web limit 9 scheduler maglev
 told "limit" "limit-changed 80000" shunt limit connections 80000
 as_listed limit . shunt -j limit
+told "of clients, too" "limit-changed 80000" shunt limit persist 20000
 told "attach" "device-attached eth1" shunt attach eth1
 told "detach" "device-detached eth1" shunt detach eth1
 
@@ -164,6 +165,20 @@ service-empty web
 server-added web 10.0.0.12:80 1 up
 service-served web" eval "shunt server del web 10.0.0.13; shunt server add web 10.0.0.11 weight 2
 	shunt server set web 10.0.0.11 weight 0; shunt server add web 10.0.0.12"
+
+told "all that a server may be told" "server-changed web 10.0.0.12:80 1 up
+service-backup web
+server-changed web 10.0.0.12:80 1 drain
+service-empty web
+server-drained web 10.0.0.12:80 1 drain
+server-changed web 10.0.0.12:80 1 down
+server-removed web 10.0.0.12:80 1 down
+server-added web 10.0.0.12:80 1 up
+service-served web" eval "
+	shunt server set web 10.0.0.12 backup on upper-limit 5 lower-limit 3 slow-start 30
+	shunt server drain web 10.0.0.12 timeout 1h then down
+	wait_until 20 has_heard main '\"down\".*lower-limit.:3'
+	shunt server del web 10.0.0.12; shunt server add web 10.0.0.12"
 
 note "nothing to tell"
 silent shunt service add web tcp $VIP4:81
@@ -231,10 +246,19 @@ is "the same, as text" "$(sed -E 's/^[0-9]{4}-[0-9-]{5}T[0-9:]{8}\.[0-9]{3}[+-][
 	"$(jq -r '[.event,
 		(.service | if . then "\(.name) \(.protocol) \(.address):\(.port) scheduler \(.scheduler) mode \(.mode)"
 			else null end),
-		(.server | if . then "\(.service) \(.address):\(.port) mode \(.mode) weight \(.weight) state \(.state)"
+		(.server | if . then "\(.service) \(.address):\(.port) mode \(.mode) weight \(.weight) state \(.state)" +
+			(if .drain_timeout > 0 then " timeout \(.drain_timeout)" else "" end) +
+			(if .drain_then != "stay" then " then \(.drain_then)" else "" end) +
+			(if .backup then " backup on" else "" end) +
+			([."upper-limit", ."lower-limit", ."slow-start"] as $bounds |
+				reduce range(3) as $i (""; . + if $bounds[$i] > 0 then
+					" \(["upper-limit", "lower-limit", "slow-start"][$i]) \($bounds[$i])" else "" end))
 			else null end),
-		(.limit | if . then "connections \(.limit)" else null end),
+		(.limit | if . then "connections \(.limit) persist \(.persist)" else null end),
 		.device.name | select(. != null)] | join(" ")' "$WORK/main.out")"
+check "a drain and what a server was told are in the line" has_heard text \
+	'state drain timeout [0-9]* then down backup on upper-limit 5 lower-limit 3 slow-start 30$'
+check "and the clients that are remembered at most" has_heard text 'limit-changed connections 80000 persist 20000$'
 is "of one service, and what concerns all" "$(jq -r .event "$WORK/dns.out" | tr '\n' ' ')" \
 	"service-added server-added service-served server-changed server-changed flushed "
 in_ns router "$SHUNT" limit connections 70000

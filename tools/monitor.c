@@ -77,6 +77,12 @@ static void service_line(const struct service *service)
 	print_word("mode", &mode_names, service->mode);
 }
 
+static void print_if(const char *key, uint32_t value)
+{
+	if (value)
+		printf(" %s %" PRIu32, key, value);
+}
+
 static void server_line(const struct server *server)
 {
 	printf(" %s", server->service);
@@ -84,10 +90,18 @@ static void server_line(const struct server *server)
 	print_word("mode", &mode_names, server->mode);
 	printf(" weight %" PRIu32, server->weight);
 	print_word("state", &server_state_names, server->state);
+	print_if("timeout", server->drain_left);
+	if (server->drain_then)
+		print_word("then", &drain_then_names, server->drain_then);
+	if (server->backup)
+		print_word("backup", &switch_names, server->backup);
+	print_if("upper-limit", server->upper_limit);
+	print_if("lower-limit", server->lower_limit);
+	print_if("slow-start", server->slow_start);
 }
 
-/* The one attribute of the nest, whatever the event tells of that object. */
-static const struct nlattr *only(const struct nlattr *nest, uint16_t type)
+/* One attribute of the nest, whatever the event tells of that object. */
+static const struct nlattr *one(const struct nlattr *nest, uint16_t type)
 {
 	const struct nlattr *attrs[SHUNT_A_LIMIT_MAX + 1] = {};
 
@@ -105,11 +119,12 @@ static void print_line(const struct event *event)
 	if (event->server)
 		server_line(event->server);
 	if (limit)
-		printf(" connections %" PRIu64,
-		       nl_number(only(limit, SHUNT_A_LIMIT_LIMIT)));
+		printf(" connections %" PRIu64 " persist %" PRIu64,
+		       nl_number(one(limit, SHUNT_A_LIMIT_LIMIT)),
+		       nl_number(one(limit, SHUNT_A_LIMIT_PERSIST)));
 	if (device) {
 		putchar(' ');
-		write_plain(nl_string(only(device, SHUNT_A_DEVICE_NAME)), stdout);
+		write_plain(nl_string(one(device, SHUNT_A_DEVICE_NAME)), stdout);
 	}
 }
 
@@ -118,7 +133,7 @@ static void print_device(const struct nlattr *device)
 	char *name;
 	FILE *out = open_text(&name);
 
-	write_plain(nl_string(only(device, SHUNT_A_DEVICE_NAME)), out);
+	write_plain(nl_string(one(device, SHUNT_A_DEVICE_NAME)), out);
 	fclose(out);
 	print_open_object("device");
 	print_string("name", name);
