@@ -328,6 +328,17 @@ text() {
 		closed 10 0
 		END
 	)"
+	does server set web 10.0.0.12 upper-limit 500 lower-limit 300
+	does server set web 10.1.0.21:8080 slow-start 30s
+	is "what servers are bound to is told below it" "$(shunt service show web | plain | tail -n 4)" "$(cat <<-END
+
+		SERVER UPPER-LIMIT LOWER-LIMIT SLOW-START
+		10.0.0.12:80 500 300 none
+		10.1.0.21:8080 none none 30
+		END
+	)"
+	does server set web 10.0.0.12 upper-limit none lower-limit none
+	does server set web 10.1.0.21:8080 slow-start none
 	is "conn show in text" "$(shunt conn show | plain)" \
 		"SERVICE PROTO CLIENT ADDRESS SERVER MODE STATE EXPIRES"
 	is "status in text" "$(shunt status | plain | grep -v buckets)" "$(cat <<-END

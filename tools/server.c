@@ -189,6 +189,34 @@ void server_print(const struct server *server, bool below_service)
 	per_state_print("states", &server->states);
 }
 
+static bool has_bounds(const struct server *server)
+{
+	return server->upper_limit || server->lower_limit || server->slow_start;
+}
+
+void server_bounds_print(const struct server *first)
+{
+	static const char *const headings[] = {
+		"SERVER", "UPPER-LIMIT", "LOWER-LIMIT", "SLOW-START",
+	};
+	const char *none = no_limit_names.list[0];
+
+	while (first && !has_bounds(first))
+		first = first->next;
+	if (!first)
+		return;
+	print_list(headings, ARRAY_SIZE(headings), ROWS_ALL);
+	for (; first; first = first->next) {
+		if (!has_bounds(first))
+			continue;
+		print_endpoint("address", "port", &first->ep);
+		print_number_or("upper-limit", first->upper_limit, none);
+		print_number_or("lower-limit", first->lower_limit, none);
+		print_number_or("slow-start", first->slow_start, none);
+	}
+	print_end();
+}
+
 void server_show(struct request *req)
 {
 	static const char *const headings[] = {

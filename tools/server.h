@@ -63,6 +63,9 @@ void server_list_read(struct request *req, struct server_list *list);
 /* In a table of services, the scheduler's column is left blank. */
 void server_print(const struct server *server, bool below_service);
 
+/* In text, of a list of servers what the table has no room for, if any has it. */
+void server_bounds_print(const struct server *first);
+
 void stats_read(const struct nlattr *nest, struct stats *stats);
 /* The counters that a service and a server both have. */
 void stats_print(const struct stats *stats);

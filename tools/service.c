@@ -248,6 +248,7 @@ static void print_details(const struct service *service)
 		print_number("connections", service->states.number[i]);
 	}
 	print_end();
+	server_bounds_print(service->first);
 }
 
 void service_show(struct request *req)
