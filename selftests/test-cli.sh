@@ -339,6 +339,7 @@ text() {
 	)"
 	does server set web 10.0.0.12 upper-limit none lower-limit none
 	does server set web 10.1.0.21:8080 slow-start none
+	look
 	is "conn show in text" "$(shunt conn show | plain)" \
 		"SERVICE PROTO CLIENT ADDRESS SERVER MODE STATE EXPIRES"
 	is "status in text" "$(shunt status | plain | grep -v buckets)" "$(cat <<-END
