@@ -143,7 +143,7 @@ dial() {
 	exec {to}>"$pipe-to" {from}<"$pipe-from"
 	rm "$pipe-to" "$pipe-from"
 	dialled[$1]="$to $from"
-	read -r -t 30 said <&"$from" && [[ $said == connected ]]
+	read -r -t 120 said <&"$from" && [[ $said == connected ]]
 }
 
 # ask NAME: one more request over each of its connections; prints who answered,

@@ -58,15 +58,17 @@ topo_draw() {
 	sed -n '/^#  *┌/,/^#  *The VIP/s/^#//p' "${BASH_SOURCE[0]}"
 }
 
-# wait_until SECONDS COMMAND...: poll until the command succeeds.
+# wait_until SECONDS COMMAND...: poll until the command succeeds; the last look is
+# behind that time.
 wait_until() {
 	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
 
 	shift
-	until "$@" >/dev/null 2>&1; do
-		((${EPOCHREALTIME/[.,]/} < end)) || return 1
+	while ((${EPOCHREALTIME/[.,]/} < end)); do
+		! "$@" >/dev/null 2>&1 || return 0
 		sleep 0.05
 	done
+	"$@" >/dev/null 2>&1
 }
 
 # in_ns NAME COMMAND...: run it in a namespace of the topology.
@@ -420,7 +422,7 @@ requests() {
 	local count=$1 url=$2
 
 	shift 2
-	in_ns "${FROM-client}" curl -s -H 'Connection: close' --connect-timeout 5 \
+	in_ns "${FROM-client}" curl -s -H 'Connection: close' --connect-timeout 30 \
 		-w '%{onerror}error-%{exitcode}\n' "$@" "$url?[1-$count]" | tally || :
 }
 

@@ -98,7 +98,7 @@ echo "a protocol of its own" | in_ns client socat -u - "IP6-SENDTO:[2001:db8:b::
 same() {
 	[[ "$(packets director eth0 | wc -l)" == "$(packets director eth1 | wc -l)" ]]
 }
-wait_until 10 same || :
+wait_until 20 same || :
 kill "${captures[@]}"
 wait "${captures[@]}" || :
 {

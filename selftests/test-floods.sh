@@ -193,7 +193,7 @@ memory=$(in_ns director sed -n 's/^FRAG:.* memory //p' /proc/net/sockstat)
 check "fragments: what waits is bounded" \
 	[ "$memory" -le $(($(in_ns director cat /proc/sys/net/ipv4/ipfrag_high_thresh) + 65536)) ]
 fits_again() {
-	[[ $(datagrams 1 "$VIP4" 53 -s 3000) == d?=1 ]]
+	[[ $(datagrams 1 "$VIP4" 53 -s 3000 -w 1000) == d?=1 ]]
 }
 check "fragments: those of new clients fit again" wait_until $PATIENCE fits_again
 

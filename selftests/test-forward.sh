@@ -251,7 +251,7 @@ together servers_up + compute_checksums + setup
 
 note "requests"
 each traffic
-wait_until 10 counts_agree || :
+wait_until 20 counts_agree || :
 said=$(said)
 each check_counts
 is "no packet had other addresses or another TTL" "$(sum stray "${everyone[@]}")" 0

@@ -141,7 +141,7 @@ for name in d1 n1; do
 	in_ns $name socat -t 20 TCP6-LISTEN:9000,ipv6only=0,fork,reuseaddr SYSTEM:"wc -c" &
 	disown
 	listening() { in_ns "$1" ss -Htln "sport = :9000" | grep -q .; }
-	wait_until 10 listening $name
+	wait_until 20 listening $name
 done
 narrow director eth0 $NARROW
 upload "DSR" "$VIP4" 9000

@@ -163,7 +163,7 @@ counted_once() {
 			"$(in_ns client nft -j list counter inet out sent |
 				jq -c '.nftables[1].counter | [.packets, .bytes]')" ]]
 	}
-	check "the module counts what the client sent" wait_until 5 same
+	check "the module counts what the client sent" wait_until 20 same
 	in_ns client nft delete table inet out
 }
 
@@ -255,7 +255,7 @@ bytes_tapped() {
 tap() {
 	spawn director tcpdump -i "$2" -nn -s 128 -B 16384 -U -w "$WORK/$1" "$3" 2>"$WORK/$1.err"
 	tap=$spawned
-	wait_until 10 grep -q "listening on" "$WORK/$1.err"
+	wait_until 20 grep -q "listening on" "$WORK/$1.err"
 }
 
 untap() {
@@ -312,7 +312,7 @@ program = bpf(5, struct.pack("=IIQQ", 6, 2, ctypes.addressof(code), ctypes.addre
 link = bpf(28, struct.pack("=IIII", program, socket.if_nametoindex("eth0"), 37, int(sys.argv[1])))
 print("attached", flush=True)
 time.sleep(1000)' $mode >"$output" 2>&1
-		if wait_until 10 grep -q attached "$output"; then
+		if wait_until 20 grep -q attached "$output"; then
 			transfer "XDP, mode $mode"
 			kill "$spawned"
 			wait "$spawned" || :
@@ -439,7 +439,7 @@ others() {
 	barrier
 	counted "one hop too many: once" ttl=1
 	frames "$port" good
-	check "a good one, padded, is forwarded without its padding" wait_until 5 counters_are \
+	check "a good one, padded, is forwarded without its padding" wait_until 20 counters_are \
 		"$(jq -c '[.[0] + 1, .[1] + 40]' <<<"$before")"
 	hang_up flow
 }

@@ -285,13 +285,13 @@ is "which is what it should be" "$answered" " $dsr $nat $dsr $nat $dsr $nat $dsr
 same_shares() {
 	[[ "$(shunt_shares)" == "$(ipvs_shares)" ]]
 }
-wait_until 10 same_shares || :
+wait_until 20 same_shares || :
 is "each server had its share of connections, as both say" "$(shunt_shares)" "$(ipvs_shares)"
 
 agree() {
 	[[ "$(shunt_says)" == "$(counted ours)" && "$(ipvs_says)" == "$(counted theirs)" ]]
 }
-wait_until 10 agree || :
+wait_until 20 agree || :
 is "shunt counted what the client did" "$(shunt_says)" "$(counted ours)"
 is "ip_vs counted what the client did" "$(ipvs_says)" "$(counted theirs)"
 is "of UDP, both counted the same" "$(shunt_says | grep udp)" "$(ipvs_says | grep udp)"

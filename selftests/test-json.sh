@@ -157,7 +157,7 @@ traffic() {
 	dial dsr6 "$VIP6" 80
 	dial nat "$VIP4" 8080 2
 	dial nat6 "$VIP6" 8080
-	check "TCP connections are established" wait_until 10 established 6
+	check "TCP connections are established" wait_until 20 established 6
 	shunt -j conn show >"$WORK/conns"
 	in_ns client ss -tnH state established >"$WORK/sockets"
 	shunt -j >"$WORK/services"
@@ -237,7 +237,7 @@ values() {
 			.expires != (.expires | floor))' conns
 	told "nor much less" "" \
 		'.[] | select(.expires < (if .protocol == "udp" then 200 else 8000 end))' conns
-	check "it counts down" wait_until 5 expires_less \
+	check "it counts down" wait_until 20 expires_less \
 		"$(shunt -j conn show service udp | jq 'map(.expires) | min')"
 }
 
@@ -345,7 +345,7 @@ drop_rows() {
 	knock udp "$VIP4" 9001
 	knock tcp "$VIP4" 9002
 	knock udp "$VIP6" 9001
-	check "datagrams are dropped" wait_until 5 dropped pit 1
+	check "datagrams are dropped" wait_until 20 dropped pit 1
 	rows "each under its service, and its reason" "empty/no-server=2 void/no-server=1 pit/no-server=1"
 	json "services have no rows for what did not happen" "empty,void,pit" \
 		'map(select(.service != "") | .service) | join(",")' drops
@@ -359,7 +359,7 @@ drop_rows() {
 	shunt service add pit udp "[$VIP6]:9001"
 	rows "and stay so, when there is one of its name again" "/no-server=1 empty/no-server=2 void/no-server=1"
 	knock udp "$VIP6" 9001
-	check "the new one's are its own" wait_until 5 dropped pit 1
+	check "the new one's are its own" wait_until 20 dropped pit 1
 	rows "beside them" "/no-server=1 empty/no-server=2 void/no-server=1 pit/no-server=1"
 	shunt flush
 	rows "a flush loses none" "/no-server=5"

@@ -21,7 +21,7 @@ becomes() {
 	has_become() {
 		[[ $(server "$1" "$2" "$3") == "$4" ]]
 	}
-	wait_until 15 has_become "$@"
+	wait_until 20 has_become "$@"
 }
 
 # state_cell SERVICE NUMBER: as people see it.
@@ -32,7 +32,7 @@ state_cell() {
 # answers WHO: that is who answers the next request.
 # shellcheck disable=SC2317 # called by wait_until
 answers() {
-	[[ $(requests 1 "http://$VIP4/") == "$1=1" ]]
+	[[ $(requests 1 "http://$VIP4/" --connect-timeout 5) == "$1=1" ]]
 }
 
 # waited SERVICE COMMAND...: the status of a wait for 10.0.0.11 that begins before this is
@@ -46,7 +46,7 @@ waited() {
 	}
 	spawn director setpriv --reuid 65534 --regid 65534 --clear-groups "$SHUNT" \
 		wait "$1" 10.0.0.11 timeout 20 2>"$WORK/wait"
-	wait_until 10 is_waiting
+	wait_until 20 is_waiting
 	"${@:2}" >/dev/null
 	wait "$spawned" || status=$?
 	echo "$status $(<"$WORK/wait")"

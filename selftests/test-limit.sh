@@ -106,7 +106,7 @@ hang_up n1
 closed() {
 	[[ $(shunt -j service show nat | jq '.[0].states.closed') -eq 1 ]]
 }
-check "one ends" wait_until 10 closed
+check "one ends" wait_until 20 closed
 shunt service set web limit 1
 # What one service looked for in vain was not looked for by others, for a while.
 like "its place is taken at once, though another service has none to spare" \

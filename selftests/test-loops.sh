@@ -99,7 +99,7 @@ loops() {
 	else
 		in_ns client socat -u /dev/null "TCP:$3:7,connect-timeout=0.3" 2>/dev/null || :
 	fi
-	check "$1: the client is told" wait_until 10 told $((before + 1))
+	check "$1: the client is told" wait_until 20 told $((before + 1))
 	is "$1: it came 63 times" "$(looped)" 63
 	is "$1: it is counted, once" "$(ended)" $((before_drops + 1))
 }

@@ -229,6 +229,6 @@ done
 found() {
 	[[ $(errors d1) == 2 && $(errors n1) == 2 ]]
 }
-wait_until 5 found || :
+wait_until 20 found || :
 is "a checksum that is wrong stays wrong through DSR" "$(errors d1)" 2
 is "a checksum that is wrong stays wrong through NAT" "$(errors n1)" 2

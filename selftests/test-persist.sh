@@ -348,7 +348,7 @@ endings() {
 
 	shunt service set web persist 2
 	home 41 >/dev/null
-	check "it expires" wait_until 10 forgotten 41
+	check "it expires" wait_until 20 forgotten 41
 	none_held() {
 		[[ $(overall persist_entries) -eq $1 ]]
 	}

@@ -40,7 +40,7 @@ stop_asking() {
 	stopped() {
 		! kill -0 "${askers[@]}"
 	}
-	wait_until 10 stopped
+	wait_until 20 stopped
 }
 
 # A download whose reader takes its time while $WORK/slow exists, more time
@@ -124,7 +124,7 @@ for name in "${keepers[@]}"; do
 	download "$name" "$url"
 	was=$(shunt -j status | jq .connections)
 	connected() { (($(shunt -j status | jq .connections) > was)); }
-	wait_until 10 connected
+	wait_until 20 connected
 	dial "$name" $VIP4 $port
 	home[$name]=$(ask "$name")
 done

@@ -85,7 +85,7 @@ sums() {
 summed() {
 	local found
 
-	wait_until 10 sums_fit || :
+	wait_until 20 sums_fit || :
 	is "$what, $1: the counts by state are right" "$found" ""
 }
 
@@ -321,14 +321,14 @@ for service in dsr4 dsr6; do
 	shunt conn del service $service >/dev/null
 done
 # What another service has may expire between two listings.
-wait_until 10 sums_fit || :
+wait_until 20 sums_fit || :
 is "those that are deleted are not counted any more" "$found" ""
 for service in nat4 nat6; do
 	shunt service set $service timeout syn 1 timeout established 1 timeout closing 1 \
 		timeout closed 1
 done
 none() { [[ $(shunt -j status | jq .connections) == 0 ]]; }
-check "no connection is left" wait_until 10 none
+check "no connection is left" wait_until 20 none
 is "the counts by state are zero" "$(shunt -j service show | jq -c '
 	[.[] | .states, .servers[].states | .[]] | unique')" "[0]"
 
@@ -354,7 +354,7 @@ reuse() {
 
 	before=$(nft_counters client | awk '{ print $3 }')
 	for _ in 1 2 3 4 5 6; do
-		wait_until 5 port_free "$3"
+		wait_until 20 port_free "$3"
 		got+=("$(requests 1 "$2" --local-port "$3")")
 	done
 	is "contract 5: $1: each is a new connection" "$(printf '%s\n' "${got[@]%=1}" | tally)" "$4"

@@ -171,7 +171,7 @@ compare() {
 		fi
 		[[ $now == "$want" ]]
 	}
-	wait_until 3 counts_agree || :
+	wait_until 20 counts_agree || :
 	is "$how, $name: the module counted what was on the wire" "$now" "$want"
 	before[$mode]=${a[*]}
 	check "$how, $name: and that is as much as it takes" \

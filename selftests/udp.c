@@ -13,7 +13,7 @@
  *     -k N     N datagrams from each socket (default 1)
  *     -p PORT  from this port, whoever had it before
  *     -s SIZE  payload bytes (default 16); the echo must be intact
- *     -w MS    how long to wait for an answer (default 2000)
+ *     -w MS    how long to wait for an answer (default 20000)
  *     -z       send without a checksum (IPv4)
  */
 #include <arpa/inet.h>
@@ -169,7 +169,7 @@ static int ask(int argc, char **argv)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *to;
 	struct timespec gap = {};
-	int option, each = 1, port = 0, wait = 2000, plain = 0, on = 1;
+	int option, each = 1, port = 0, wait = 20000, plain = 0, on = 1;
 	size_t size = 16;
 
 	while ((option = getopt(argc, argv, "d:k:p:s:w:z")) != -1) {
