@@ -174,7 +174,7 @@ class ServerSteps:
             else:
                 done = one["drained"]
             # The clock has steps of some milliseconds.
-            if done and now < not_before - .02:
+            if done and now < not_before - .1:
                 raise Mismatch(f"{server} of {server.service.name} has drained "
                                f"{not_before - now:.2f} s too early")
             if done:

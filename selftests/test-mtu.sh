@@ -268,8 +268,9 @@ transfer() {
 	{
 		in_ns client curl -s --max-time 30 "http://$where:${web[$2]}/file" | sha256sum
 		in_ns client socat -t 30 -b 65536 - "TCP:$where:${sink[$2]}" <"$WORK/www/file"
-		in_ns client "$SHUNT_TOP/build/udp" ask -k 4 -w 300 -s 1450 1 "${vip[$3]}" "${udp[$2]}" |
-			tail -n 1
+		in_ns client "$SHUNT_TOP/build/udp" ask -k 3 -w 300 -s 1450 1 "${vip[$3]}" "${udp[$2]}" \
+			>/dev/null
+		in_ns client "$SHUNT_TOP/build/udp" ask -w 20000 -s 1450 1 "${vip[$3]}" "${udp[$2]}"
 		learnt "$@"
 	} 2>&1 | tr -d '\n' >"$WORK/transfer$3"
 }
