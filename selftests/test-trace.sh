@@ -44,16 +44,16 @@ connection() {
 	peer "c('PA', b'data')" >/dev/null
 	is "$what: data is nothing new" "$(traced)" ""
 	shunt service set "$mode$version" timeout established 1
-	check "$what: it expires" wait_until 10 has_traced conn_expired
+	check "$what: it expires" wait_until 20 has_traced conn_expired
 	is "$what: an end" "$(traced)" \
 		"shunt_conn_expired: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=established"
 
-	shunt service set "$mode$version" on-expire reset
+	shunt service set "$mode$version" on-expire reset timeout established 600
 	begin "$version" "$port"
 	home=$(peer "shake()")
 	peer "c('FA')" >/dev/null
 	shunt service set "$mode$version" timeout closing 1
-	check "$what: it expires, with on-expire reset" wait_until 10 has_traced conn_reset
+	check "$what: it expires, with on-expire reset" wait_until 20 has_traced conn_reset
 	is "$what: an end with a reset" "$(traced)" "$(printf '%s\n' \
 		"shunt_conn_new: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=${first[$mode]}" \
 		"shunt_conn_expired: service=$mode$version protocol=tcp $(ends "$port" "$mode" "$version") state=closing" \
