@@ -27,8 +27,9 @@ BACK = {4: "10.1.0.1", 6: "2001:db8:b::1"}
 NAMES = {f"{net}{name[1]}": name for net, names in (
     ("10.0.0.1", ("d1", "d2", "d3")), ("2001:db8:a::1", ("d1", "d2", "d3")),
     ("10.1.0.2", ("n1", "n2")), ("2001:db8:b::2", ("n1", "n2"))) for name in names}
-# Those of a service unless it is told otherwise.
-TIMEOUTS = {"syn": 60, "established": 8100, "closing": 120, "closed": 10, "one-way": 300,
+# Those of a service unless it is told otherwise, but for "closed", which is too
+# short to be looked at in time: services are given this one.
+TIMEOUTS = {"syn": 60, "established": 8100, "closing": 120, "closed": 200, "one-way": 300,
             "answered": 300}
 AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 TCP, UDP = 6, 17
@@ -330,7 +331,7 @@ def listed():
     found = []
     for conn in conn_show("client", address):
         text = f"{conn['state']} {NAMES[conn['server']]}"
-        if not TIMEOUTS[conn["state"]] - 9 < conn["expires"] <= TIMEOUTS[conn["state"]]:
+        if not TIMEOUTS[conn["state"]] - 30 < conn["expires"] <= TIMEOUTS[conn["state"]]:
             text += f" expires {conn['expires']}"
         found.append(text)
     return ", ".join(found) or "none"

@@ -305,8 +305,8 @@ topo_batch director ipv4/neigh/eth0/retrans_time_ms=100 ipv6/neigh/eth0/retrans_
 servers_up
 peers_up
 for version in 4 6; do
-	serve dsr$version tcp $version 80 dsr d1 d2 d3
-	serve nat$version tcp $version 8080 nat n1:80 n2:80
+	serve dsr$version tcp $version 80 dsr d1 d2 d3 -- timeout closed 200
+	serve nat$version tcp $version 8080 nat n1:80 n2:80 -- timeout closed 200
 done
 readonly PARTS=(handshake half_close syns removed)
 refused=0
