@@ -14,6 +14,7 @@
 # tab, and what was found.
 import os
 import random
+import select
 import socket
 import struct
 import subprocess
@@ -1024,12 +1025,14 @@ def abandon(family):
 
 
 def reader(spec, seconds, fixed):
-    """Lists all the time: prints how often, how often torn, and what was wrong."""
+    """Lists for so long, and on until it has had some: prints how often, how often
+    torn, and what was wrong."""
     family = Family(spec)
     end = time.monotonic() + seconds
     dumps = torn = 0
     wrong = set()
-    while time.monotonic() < end:
+    while time.monotonic() < end or \
+            (dumps <= 10 or not torn) and time.monotonic() < end + PATIENCE:
         for name, key in (("service-get", "name"), ("server-get", "service")):
             answer = family.command(name)
             dumps += 1
@@ -1047,6 +1050,10 @@ def reader(spec, seconds, fixed):
     print(dumps, torn, "; ".join(sorted(wrong)), sep="\t")
 
 
+# Seconds more for a machine that stands still.
+PATIENCE = 52
+
+
 def parallel(family, seconds, count):
     add_many(family, 200)
     fixed = {f"many-{i}" for i in range(200)}
@@ -1062,7 +1069,9 @@ def parallel(family, seconds, count):
         readers.append(os.fdopen(in_end))
     end = time.monotonic() + seconds
     changes = 0
-    while time.monotonic() < end:
+    # The readers need changes to be torn by, for as long as they go on.
+    while time.monotonic() < end or changes <= 10 or \
+            any(not select.select([one], [], [], 0)[0] for one in readers):
         i = changes % 7
         family.must("service-add", name=f"new-{i}", protocol=6, mode=1, address="198.51.100.2",
                     port=100 + i)
