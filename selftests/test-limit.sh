@@ -23,6 +23,11 @@ is_at_least() {
 	[[ $("${@:2}") -ge $1 ]]
 }
 
+# is_quick: it is less than 9 s since $began.
+is_quick() {
+	((${EPOCHREALTIME/[.,]/} - began < 9000000))
+}
+
 # held SERVICE: its connections in the table.
 held() {
 	shunt -j conn show service "$1" | jq length
@@ -81,12 +86,20 @@ answered() {
 		in_ns client "$SHUNT_TOP/build/udp" ask -p "$port" 1 $VIP4 53
 	done | xargs
 }
-shunt conn del service dns >/dev/null
-shunt service set dns limit 1
-answered 7000 >/dev/null
 mapfile -t ports < <(seq 7001 7012)
-before=$(answered "${ports[@]}")
-is "UDP: twelve clients have no connection" "$(held dns) $(field dns stateless)" "1 12"
+# One that is idle for 10 s would give its place to them.
+for _ in 1 2 3 4 5; do
+	shunt service set dns limit none
+	shunt conn del service dns >/dev/null
+	shunt service set dns limit 1
+	stateless=$(field dns stateless)
+	began=${EPOCHREALTIME/[.,]/}
+	answered 7000 >/dev/null
+	before=$(answered "${ports[@]}")
+	is_quick && break
+done
+is "UDP: twelve clients have no connection" \
+	"$(held dns) $(($(field dns stateless) - stateless))" "1 12"
 shunt service set dns limit none
 # They had a connection with whoever's turn it was then.
 is "UDP: with room they are where they were" "$(answered "${ports[@]}")" "$before"
@@ -94,7 +107,7 @@ is "UDP: and have connections" "$(held dns)" 13
 shunt conn del service dns >/dev/null
 
 note "a service's limit, NAT"
-shunt service set nat limit 2
+shunt service set nat limit 2 timeout closed 60
 dial n1 $VIP4 8080
 dial n2 $VIP4 8080
 was="$(ask n1) $(ask n2)"
@@ -129,11 +142,18 @@ now=$(overall connections)
 was=$(ask a)
 shunt limit connections $((now + 3))
 is "it is told" "$(overall limit)" $((now + 3))
-before=$(overall stateless)
-datagrams 3 $VIP4 53 >/dev/null
-is "datagrams have connections up to it" "$(overall connections) $(overall stateless)" "$((now + 3)) $before"
-stateless=$(field dns stateless)
-like "the next have none, and are served" "$(datagrams 8 $VIP4 53)" "^d[123]=[0-9]( d[123]=[0-9])*$"
+for _ in 1 2 3 4 5; do
+	shunt conn del service dns >/dev/null
+	began=${EPOCHREALTIME/[.,]/}
+	before=$(overall stateless)
+	datagrams 3 $VIP4 53 >/dev/null
+	first="$(overall connections) $(overall stateless)"
+	stateless=$(field dns stateless)
+	next=$(datagrams 8 $VIP4 53)
+	is_quick && break
+done
+is "datagrams have connections up to it" "$first" "$((now + 3)) $before"
+like "the next have none, and are served" "$next" "^d[123]=[0-9]( d[123]=[0-9])*$"
 is "they are counted" "$(($(overall stateless) - before)) $(($(field dns stateless) - stateless))" "8 8"
 like "TCP is served" "$(requests 3 http://$VIP4/)" "^d[123]="
 is "the table is full, no more" "$(overall connections)" $((now + 3))
