@@ -312,7 +312,7 @@ program = bpf(5, struct.pack("=IIQQ", 6, 2, ctypes.addressof(code), ctypes.addre
 link = bpf(28, struct.pack("=IIII", program, socket.if_nametoindex("eth0"), 37, int(sys.argv[1])))
 print("attached", flush=True)
 time.sleep(1000)' $mode >"$output" 2>&1
-		if wait_until 20 grep -q attached "$output"; then
+		if wait_until 10 grep -q attached "$output"; then
 			transfer "XDP, mode $mode"
 			kill "$spawned"
 			wait "$spawned" || :
