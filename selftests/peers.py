@@ -344,20 +344,25 @@ def until(moment):
         collect()
 
 
-def in_turn(plan):
+def in_turn(plan, latest=None):
     """Each flow, as port: (seconds, what it sends), so long after its last
-    packet; returns where each arrived."""
+    packet; returns where each arrived, or "late" if the packet was not sent
+    within so many seconds."""
     said = {}
     for sport in sorted(plan, key=lambda sport: flows[sport].times[0] + plan[sport][0]):
         on(sport)
-        until(flow.times[0] + plan[sport][0])
+        last = flow.times[0]
+        until(last + plan[sport][0])
         said[sport] = eval(plan[sport][1], globals())
+        if latest and flow.times[1] >= last + latest:
+            said[sport] = "late"
     return json.dumps(said)
 
 
 def watch(lasting):
     """Lists the connections until all of these flows, as port: (state, timeout),
-    should long be gone; tells for each what was wrong, or "exact"."""
+    should long be gone; tells for each what was wrong, "exact", or "undecided" if
+    a look was missing."""
     looks = []
     end = max(flows[sport].times[1] + timeout for sport, (_, timeout) in lasting.items()) + 3.2
     while time.monotonic() < end:
@@ -383,7 +388,12 @@ def judge(looks, sport, state, timeout):
             if there:
                 return f"{there} {before - late:.2f} s late"
             far |= after - late < 2
-    return "exact" if near and far else "no look in time"
+    return "exact" if near and far else "undecided"
+
+
+# Seconds between two looks at a connection whose timeout is 2 s; a listing
+# tells 1 s or more.
+TOO_FAR = 1.9
 
 
 def flood(dport, count):
@@ -403,13 +413,20 @@ def flood(dport, count):
 
 def steady(seconds, gap, expression):
     """That is sent every so often; returns where it arrived, and what the
-    connection was meanwhile."""
+    connection was meanwhile, or "stalled" if two packets were too far apart for
+    a timeout of 2 s."""
     places, states = set(), set()
     end = time.monotonic() + seconds
+    last = flow.times[0]
+    widest = 0
     while time.monotonic() < end:
         places.add(eval(expression, globals()))
         states.add(listed())
+        widest = max(widest, time.monotonic() - last)
+        last = flow.times[0]
         until(flow.times[0] + gap)
+    if widest >= TOO_FAR:
+        return "stalled"
     return " ".join(sorted(places)) + ": " + " ".join(sorted(states))
 
 
@@ -463,18 +480,25 @@ def say(name, side, text="hello"):
 
 def half_close(name, seconds, gap):
     """The client ends its side, the server goes on for that time; returns
-    whether the client got it all."""
+    whether the client got it all, or "stalled" as above."""
     client, server = pairs[name]["c"], pairs[name]["s"]
     client.shutdown(socket.SHUT_WR)
     sent = got = b""
     if server.recv(1000):
         return "the server got data"
-    end = time.monotonic() + seconds
+    last = time.monotonic()
+    end = last + seconds
+    widest = 0
     while time.monotonic() < end:
         server.send(b"%9d" % len(sent))
         sent += b"%9d" % len(sent)
-        until(time.monotonic() + gap)
+        widest = max(widest, time.monotonic() - last)
+        last = time.monotonic()
+        until(last + gap)
     server.close()
+    if widest >= TOO_FAR:
+        client.close()
+        return "stalled"
     while more := client.recv(65536):
         got += more
     client.close()
