@@ -354,6 +354,35 @@ done
 is "no connection has moved" "$(ask w)" "$was"
 hang_up w
 
+note "a SYN that is sent again"
+# The client does not hear the answer, and repeats the SYN after one second and three.
+printf 'add table inet deaf
+	add chain inet deaf in { type filter hook input priority 0; }
+	add rule inet deaf in tcp sport 82 drop
+' | in_ns client nft -f -
+shunt service add again tcp $VIP4:82
+shunt server add again 10.0.0.11
+# came COUNT: so many packets of it.
+came() {
+	[[ $(server again 11 .packets) -ge $1 ]]
+}
+spawn client curl -s --connect-timeout 60 "http://$VIP4:82/"
+asks=$spawned
+check "it comes" wait_until 20 came 1
+shunt server drain again 10.0.0.11
+end=$((SECONDS + 30)) before=${EPOCHREALTIME/[.,]/}
+until came 3 || ((SECONDS > end)); do
+	before=${EPOCHREALTIME/[.,]/}
+done
+check "and comes three times" came 3
+shunt wait again 10.0.0.11
+check "a drain waits three seconds more for its ACK" \
+	[ $((${EPOCHREALTIME/[.,]/} - before)) -gt 3000000 ]
+kill "$asks"
+wait "$asks" || :
+in_ns client nft delete table inet deaf
+shunt service del again
+
 note "what is refused"
 refused "a state that nobody sets" 2 "'unreachable' is not a value of 'state'; expected up, drain or down" \
 	shunt server set web 10.0.0.11 state unreachable

@@ -117,6 +117,22 @@ is "the others are up" "$(state 10.0.0.11) $(state 10.0.0.13)" "up up"
 is "new connections go to them" "$(requests 6 http://$VIP4/)" "d1=3 d3=3"
 is "IPv6: new connections go to them" "$(datagrams 6 $VIP6 53)" "d1=3 d3=3"
 is "nothing else was counted" "$(drops)" ""
+# It stays failed, and does not look as if it was being asked.
+in_ns director sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=0
+failed() {
+	[[ $(in_ns director ip neigh show 10.0.0.12) == *FAILED* ]]
+}
+check "its neighbour entry says so" wait_until 20 failed
+of_web() {
+	shunt -j server show web | jq -r '.[] | select(.address == "10.0.0.12") | .state'
+}
+for round in 1 2 3; do
+	shunt server set web 10.0.0.12 mode nat
+	is "in NAT that does not matter, round $round" "$(of_web)" up
+	is "back in DSR it does, at once" \
+		"$(shunt server set web 10.0.0.12 mode dsr && of_web)" unreachable
+done
+in_ns director sysctl -qw net.ipv4.neigh.eth0.mcast_solicit=3
 is "a connection that it has" "$(ask "$on_d2")" "lost=1"
 like "is waited for, and its packets are counted" "$(drops)" "^unreachable=[1-9][0-9]*$"
 topo_batch rack <<-END
