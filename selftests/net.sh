@@ -356,6 +356,7 @@ server_config() {
 		default_type application/octet-stream;
 		sendfile on;
 		# What a test keeps open stays open, however slow the machine.
+		client_header_timeout 1h;
 		keepalive_timeout 1h;
 		send_timeout 1h;
 		server {
